@@ -1,0 +1,1 @@
+"""The words and the ports of Sidetower: standard library and NumPy types only."""

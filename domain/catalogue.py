@@ -1,0 +1,229 @@
+"""The catalogue: which of the host's fields play which role, and how a document becomes an item."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from enum import StrEnum
+from typing import Any
+
+from domain.errors import InvalidItem
+from domain.items import EVERYONE, FilterValue, Item, ItemKey
+
+
+class FilterType(StrEnum):
+    """How a filter field is compared."""
+
+    KEYWORD = "keyword"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    #: ISO 8601 or milliseconds since 1970; kept as milliseconds.
+    DATE = "date"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The roles of the host's fields for one kind of item. A field may have several roles."""
+
+    name: str
+    #: Field that holds the id.
+    id: str
+    #: Searchable fields and their weights; the heaviest is the title.
+    text: Mapping[str, float]
+    #: Field that holds the revision (a growing whole number or a date); "" = the time of reading.
+    revision: str = ""
+    #: Field that holds the tenant; "" = told by the caller.
+    tenant: str = ""
+    category: tuple[str, ...] = ()
+    number: tuple[str, ...] = ()
+    signal: tuple[str, ...] = ()
+    filter: Mapping[str, FilterType] = field(default_factory=dict)
+    #: Field that lists the groups that may see the item; "" = everyone.
+    audience: str = ""
+
+    @property
+    def title(self) -> str:
+        """The text field with the highest weight, the first of equals."""
+        return max(self.text, key=lambda name: self.text[name])
+
+    def fields(self) -> set[str]:
+        """Every field of the host that is read."""
+        named = {self.id, self.revision, self.tenant, self.audience, *self.text, *self.filter}
+        return (named | {*self.category, *self.number, *self.signal}) - {""}
+
+    def item(self, document: Mapping[str, Any], *, tenant: str = "", revision: int | None = None) -> Item:
+        """The item that the document describes.
+
+        Args:
+            document: the host's fields; unknown ones are not read.
+            tenant: whose it is; needed when the kind names no tenant field.
+            revision: overrides the document's own; needed when the kind names no revision field.
+
+        Raises:
+            InvalidItem: names the field, what was expected and what came.
+        """
+        key = self._key(document, tenant)
+        return Item(
+            key=key,
+            revision=self._revision(document) if revision is None else revision,
+            texts={name: text for name in self.text if (text := as_text(document.get(name), name))},
+            categories=_known(self.category, document, as_words),
+            numbers=_known(self.number, document, as_number),
+            signals=_known(self.signal, document, as_number),
+            filters=_known(self.filter, document, lambda value, name: as_filter(value, name, self.filter[name])),
+            audience=self._audience(document),
+        )
+
+    def _key(self, document: Mapping[str, Any], tenant: str) -> ItemKey:
+        raw = document.get(self.id)
+        if not isinstance(raw, str | int) or isinstance(raw, bool) or raw == "":
+            raise _wrong(self.id, "an id: text or a whole number", raw, "Give every item its own id.")
+        if self.tenant:
+            told = as_text(document.get(self.tenant), self.tenant)
+            if tenant and told and told != tenant:
+                raise _wrong(self.tenant, f"the caller's tenant {tenant!r}", told, "Send it as that tenant.")
+            tenant = told or tenant
+        if not tenant:
+            raise _wrong(self.tenant or "tenant", "a tenant", None, "Name the tenant.")
+        return ItemKey(tenant, self.name, str(raw))
+
+    def _revision(self, document: Mapping[str, Any]) -> int:
+        place = self.revision or "revision"
+        raw = document.get(self.revision) if self.revision else None
+        if isinstance(raw, str) and raw.strip().isdigit():
+            raw = int(raw)
+        if isinstance(raw, float) and raw.is_integer():
+            raw = int(raw)
+        if isinstance(raw, str | date):
+            raw = round(as_milliseconds(raw, place))
+        if isinstance(raw, bool) or not isinstance(raw, int):
+            raise _wrong(place, "a whole number or an ISO 8601 date", raw, "Send the item's revision.")
+        return raw
+
+    def _audience(self, document: Mapping[str, Any]) -> tuple[str, ...]:
+        if not self.audience:
+            return (EVERYONE,)
+        groups = as_words(document.get(self.audience), self.audience)
+        if not groups:
+            fix = 'List the groups that may see it; ["*"] is everyone. Nothing is shown by default.'
+            raise _wrong(self.audience, "at least one group", document.get(self.audience), fix)
+        return groups
+
+
+def as_text(value: Any, name: str) -> str:
+    """One text; a list is joined, a missing value is empty."""
+    if _missing(value):
+        return ""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+        return ", ".join(part.strip() for part in value if part.strip())
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _plain(value)
+    raise _wrong(name, "text, or a list of texts", value, "Send text, or give the field another role.")
+
+
+def as_words(value: Any, name: str) -> tuple[str, ...]:
+    """Categorical values, each once, in order."""
+    values = value if isinstance(value, list | tuple) else [value]
+    words = []
+    for one in values:
+        if _missing(one) or one == "":
+            continue
+        if isinstance(one, dict | list | tuple):
+            raise _wrong(name, "a value or a flat list of values", value, "Flatten the field.")
+        words.append(_plain(one).strip())
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def as_number(value: Any, name: str) -> float | None:
+    """A finite number; digits in text count (CSV has nothing else); missing is None."""
+    if _missing(value) or value == "":
+        return None
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise _wrong(name, "a number", value, "Send a number without unit or thousands mark.") from None
+        if math.isnan(value):
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise _wrong(name, "a finite number", value, "Send a number, or leave the field out.")
+    return float(value)
+
+
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def as_filter(value: Any, name: str, kind: FilterType) -> tuple[FilterValue, ...] | None:
+    """The values to filter by, each once; None when there is none."""
+    values = value if isinstance(value, list | tuple) else [value]
+    found: list[FilterValue] = []
+    for one in values:
+        if _missing(one) or one == "":
+            continue
+        found.append(filter_value(one, name, kind))
+    return tuple(dict.fromkeys(found)) or None
+
+
+def filter_value(value: Any, name: str, kind: FilterType) -> FilterValue:
+    """One value as the filter field's type.
+
+    Raises:
+        InvalidItem: it is not of that type.
+    """
+    if kind is FilterType.KEYWORD:
+        if isinstance(value, dict | list | tuple):
+            raise _wrong(name, "a value or a flat list of values", value, "Flatten the field.")
+        return _plain(value)
+    if kind is FilterType.BOOLEAN:
+        known = _TRUTH.get(str(value).strip().lower())
+        if known is None:
+            raise _wrong(name, "true or false", value, "Send a boolean, or filter by keyword.")
+        return known
+    if kind is FilterType.DATE:
+        return as_milliseconds(value, name)
+    number = as_number(value, name)
+    if number is None:
+        raise _wrong(name, "a number", value, "Send a number.")
+    return number
+
+
+def as_milliseconds(value: Any, name: str) -> float:
+    """Milliseconds since 1970 of an ISO 8601 date or a number; no time zone means UTC."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(re.sub(r"Z$", "+00:00", value.strip()))
+        except ValueError:
+            raise _wrong(name, "an ISO 8601 date or milliseconds", value, "Write it as 2026-01-31T08:00:00Z.") from None
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time.min)
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp() * 1000
+    raise _wrong(name, "an ISO 8601 date or milliseconds", value, "Write it as 2026-01-31T08:00:00Z.")
+
+
+def _known(names: Any, document: Mapping[str, Any], read: Any) -> dict[str, Any]:
+    found = {name: read(document.get(name), name) for name in names}
+    return {name: value for name, value in found.items() if value not in (None, ())}
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _wrong(name: str, expected: str, got: Any, fix: str) -> InvalidItem:
+    return InvalidItem(f"field {name}", expected=expected, got=repr(got)[:120], fix=fix)

@@ -1,0 +1,1 @@
+"""Content change to vector to index: live writes, drains, fills, releases."""

@@ -1,0 +1,1 @@
+"""Adapters to everything outside: engines, queues, sources, bundle stores."""

@@ -1,0 +1,1 @@
+"""The rerank service: the networks applied to search and similar items."""

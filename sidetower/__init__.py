@@ -1,0 +1,1 @@
+"""The process roots and the command line, over one wiring file."""

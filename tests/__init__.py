@@ -1,0 +1,1 @@
+"""The test suite: real servers, fakes only where a port has one."""

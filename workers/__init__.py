@@ -1,0 +1,1 @@
+"""Celery: short tasks that call the indexer."""
