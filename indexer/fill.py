@@ -1,0 +1,210 @@
+"""Filling: items of a source go into generations with their vectors in one write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from domain.errors import Busy, InvalidItem
+from domain.items import Item, ItemKey
+from domain.ports import ItemEmbedder, SearchEngine
+from domain.vectors import Array
+from domain.versions import Creation, ItemOutcome, Outcome, Phase, StoredItem, VectorState, judge
+from indexer.carry import fits
+
+#: Items of one batch: long enough that sorting by text length pays, short enough for even progress.
+BATCH: Final = 256
+#: Errors kept with their text; all are counted.
+ERRORS_KEPT: Final = 100
+#: Seconds between attempts while the engine asks for less, and how long that is borne.
+BUSY_WAIT: Final = 1.0
+BUSY_LIMIT: Final = 600.0
+
+
+@dataclass(slots=True)
+class FillReport:
+    """What a fill did; `total` counts every document that was read."""
+
+    total: int = 0
+    #: Stored, or found stored with the same content.
+    written: int = 0
+    #: Vectors computed.
+    embedded: int = 0
+    #: Vectors kept: nothing that the item tower reads had changed.
+    carried: int = 0
+    #: Stored already, the same content with its vector: not touched.
+    unchanged: int = 0
+    #: A newer revision is stored.
+    stale: int = 0
+    #: The same revision is stored with other content.
+    conflicting: int = 0
+    #: Not readable or refused.
+    failed: int = 0
+    #: Place and reason of the first failures and conflicts.
+    errors: list[str] = field(default_factory=list)
+
+    def tell(self, error: str) -> None:
+        """Keep an error for the report."""
+        if len(self.errors) < ERRORS_KEPT:
+            self.errors.append(error)
+
+
+class Filler:
+    """Fills one generation from items, and leaves alone what is there already.
+
+    Embedding and writing overlap: while one batch is written the next is embedded.
+
+    Args:
+        engine: takes the writes.
+        generation: name of the generation.
+        embedder: of the generation's own space.
+        revised: whether the host gives revisions; without them equal content is enough to skip an item.
+        on_progress: called with the report after each batch.
+    """
+
+    def __init__(
+        self,
+        engine: SearchEngine,
+        generation: str,
+        embedder: ItemEmbedder,
+        *,
+        revised: bool = True,
+        on_progress: Callable[[FillReport], None] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._engine = engine
+        self._generation = generation
+        self._embedder = embedder
+        self._revised = revised
+        self._on_progress = on_progress or (lambda _: None)
+        self._clock = clock
+        self._report = FillReport()
+
+    def fill(self, items: Iterable[Item | InvalidItem]) -> FillReport:
+        """Store every item once with its vector; safe to interrupt and run again.
+
+        Args:
+            items: items, or the error that stands in a document's place.
+        """
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fill-write") as writer:
+            writing: Future[None] | None = None
+            for batch in _distinct(self._read(items)):
+                new = self._prepare(batch)
+                if writing is not None:
+                    writing.result()
+                    self._on_progress(self._report)
+                writing = writer.submit(self._write, new)
+            if writing is not None:
+                writing.result()
+        self._on_progress(self._report)
+        return self._report
+
+    def _read(self, items: Iterable[Item | InvalidItem]) -> Iterator[Item]:
+        for item in items:
+            self._report.total += 1
+            if isinstance(item, Item):
+                yield item
+            else:
+                self._report.failed += 1
+                self._report.tell(str(item))
+
+    def _prepare(self, items: Sequence[Item]) -> list[StoredItem]:
+        """What is to be written, with vectors; what needs no write is counted here."""
+        stored = self._engine.read(self._generation, [item.key for item in items])
+        writes: list[StoredItem] = []
+        fresh: list[Item] = []
+        for item in items:
+            there = stored.get(item.key)
+            if there is not None and self._settled(item, there):
+                continue
+            if there is not None and there.vector is not None and fits(item, there, self._embedder):
+                writes.append(self._ready(item, there.vector))
+                self._report.carried += 1
+            else:
+                fresh.append(item)
+        if fresh:
+            vectors = self._embedder.embed(fresh)
+            writes += [self._ready(item, vector) for item, vector in zip(fresh, vectors, strict=True)]
+            self._report.embedded += len(fresh)
+        return writes
+
+    def _settled(self, item: Item, there: StoredItem) -> bool:
+        """Whether nothing is to be written; counted under its reason."""
+        same = there.item is not None and there.item.content_hash == item.content_hash
+        if same and fits(item, there, self._embedder) and (not self._revised or there.change.revision >= item.revision):
+            self._report.unchanged += 1
+            return True
+        verdict = judge(self._ready(item, None), there, Creation.ALLOWED)
+        if verdict is None:
+            return False
+        self._count(ItemOutcome(item.key, verdict))
+        return True
+
+    def _ready(self, item: Item, vector: Array | None) -> StoredItem:
+        return StoredItem(
+            item,
+            Phase.VECTOR,
+            VectorState.READY,
+            vector,
+            self._embedder.space,
+            self._embedder.inputs_hash(item),
+            self._clock(),
+        )
+
+    def _write(self, items: Sequence[StoredItem]) -> None:
+        """Write the items; what the engine was too busy for is written again after a pause."""
+        left, borne = list(items), 0.0
+        while left:
+            outcomes = self._try(left)
+            busy = {outcome.key for outcome in outcomes if outcome.busy}
+            for outcome in outcomes:
+                if not outcome.busy:
+                    self._count(outcome)
+            left = [stored for stored in left if stored.key in busy]
+            if left and borne >= BUSY_LIMIT:
+                raise _too_busy(self._generation)
+            if left:
+                time.sleep(BUSY_WAIT)
+                borne += BUSY_WAIT
+
+    def _try(self, items: Sequence[StoredItem]) -> list[ItemOutcome]:
+        try:
+            return self._engine.write(self._generation, items)
+        except Busy as error:
+            return [ItemOutcome(stored.key, Outcome.FAILED, str(error), busy=True) for stored in items]
+
+    def _count(self, outcome: ItemOutcome) -> None:
+        if outcome.outcome is Outcome.WRITTEN:
+            self._report.written += 1
+        elif outcome.outcome is Outcome.STALE:
+            self._report.stale += 1
+        elif outcome.outcome is Outcome.CONFLICTING_REVISION:
+            self._report.conflicting += 1
+            self._report.tell(f"{outcome.key}: the same revision is stored with other content")
+        else:
+            self._report.failed += 1
+            self._report.tell(f"{outcome.key}: {outcome.reason}")
+
+
+def _distinct(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Batches that name no key twice, in the order told."""
+    batch: dict[ItemKey, Item] = {}
+    for item in items:
+        if len(batch) == BATCH or item.key in batch:
+            yield list(batch.values())
+            batch = {}
+        batch[item.key] = item
+    if batch:
+        yield list(batch.values())
+
+
+def _too_busy(generation: str) -> Busy:
+    return Busy(
+        f"generation {generation}",
+        expected="writes to be taken",
+        got=f"back-pressure for {BUSY_LIMIT:g} s",
+        fix="Give the search engine room (disk, memory), then run the same command again: it goes on where it stopped.",
+    )
