@@ -12,18 +12,20 @@ from domain.versions import StoredItem, VectorState, pending, ready
 Changed = TypeVar("Changed", bound=Change)
 
 
-def carried(change: Change, stored: StoredItem | None, embedder: ItemEmbedder, now: float) -> StoredItem:
+def carried(change: Change, stored: StoredItem | None, embedder: ItemEmbedder | None, now: float) -> StoredItem:
     """What to store for a change: ready at once where the stored vector still fits, else pending.
 
     Args:
         change: the item or its removal.
         stored: what this generation holds of it.
-        embedder: of this generation's own space.
+        embedder: of this generation's own space, None when it cannot be had.
         now: seconds since 1970.
     """
-    if isinstance(change, Item) and stored is not None and fits(change, stored, embedder) and stored.vector is not None:
-        return ready(change, stored.vector, space=stored.space, inputs_hash=stored.inputs_hash, written_at=now)
-    return pending(change, now)
+    if embedder is None or stored is None or stored.vector is None or not isinstance(change, Item):
+        return pending(change, now)
+    if not fits(change, stored, embedder):
+        return pending(change, now)
+    return ready(change, stored.vector, space=stored.space, inputs_hash=stored.inputs_hash, written_at=now)
 
 
 def fits(item: Item, stored: StoredItem, embedder: ItemEmbedder) -> bool:

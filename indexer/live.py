@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from domain.errors import Unavailable
+from domain.errors import BundleRefused, NotFound, Unavailable
 from domain.items import Change
 from domain.ports import ItemEmbedder, SearchEngine, WorkQueue
 from domain.versions import ItemOutcome, Outcome, StoredItem, VectorState
@@ -66,7 +66,7 @@ class LiveWriter:
 
     def _write(self, generation: str, changes: Sequence[Change]) -> list[ItemOutcome]:
         before = self._engine.read(generation, [change.key for change in changes])
-        embedder = self._embedder_of(generation)
+        embedder = self._embedder(generation)
         now = self._clock()
         new = [carried(change, before.get(change.key), embedder, now) for change in changes]
         outcomes = self._engine.write(generation, new)
@@ -77,6 +77,14 @@ class LiveWriter:
         ]
         self._enqueue(waiting)
         return outcomes
+
+    def _embedder(self, generation: str) -> ItemEmbedder | None:
+        """The generation's embedder, or None: without it nothing is carried over, and text still goes first."""
+        try:
+            return self._embedder_of(generation)
+        except (BundleRefused, NotFound) as error:
+            log.warning("vectors of %s cannot be carried over: %s", generation, error)
+            return None
 
     def _enqueue(self, tasks: Sequence[Task]) -> None:
         """Queue the tasks; a queue that is gone or full loses nothing, because the index says what is pending."""

@@ -1,0 +1,60 @@
+"""OpenSearch keeps every contract of the engine's side; SIDETOWER_TEST_OPENSEARCH_VERSION picks the release."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from plugin.opensearch.client import connect
+from plugin.opensearch.engine import OpenSearchEngine
+from plugin.opensearch.generations import OpenSearchGenerations
+from plugin.opensearch.parked import OpenSearchParkedItems
+from plugin.opensearch.releases import OpenSearchReleases
+from tests.contracts.engine_suite import EngineContract
+from tests.contracts.generations_suite import GenerationsContract
+from tests.contracts.parked_suite import ParkedContract
+from tests.contracts.release_suite import ReleaseContract
+
+pytestmark = pytest.mark.opensearch
+
+
+@pytest.fixture(scope="class")
+def prefix(opensearch_url: str) -> Iterator[str]:
+    """A prefix of one's own; its indexes are deleted at the end."""
+    made = f"test-{uuid.uuid4().hex[:8]}-"
+    yield made
+    client = connect(opensearch_url)
+    client.indices.delete(index=f"{made}*")
+    client.close()
+
+
+@pytest.fixture(scope="class")
+def engine(opensearch_url: str, prefix: str) -> OpenSearchEngine:
+    return OpenSearchEngine(connect(opensearch_url), prefix)
+
+
+@pytest.fixture(scope="class")
+def generations(opensearch_url: str, prefix: str) -> OpenSearchGenerations:
+    return OpenSearchGenerations(connect(opensearch_url), prefix)
+
+
+class TestEngine(EngineContract):
+    pass
+
+
+class TestGenerations(GenerationsContract):
+    pass
+
+
+class TestReleases(ReleaseContract):
+    @pytest.fixture
+    def releases(self, opensearch_url: str, prefix: str) -> OpenSearchReleases:
+        return OpenSearchReleases(connect(opensearch_url), prefix)
+
+
+class TestParked(ParkedContract):
+    @pytest.fixture
+    def parked(self, opensearch_url: str, prefix: str) -> OpenSearchParkedItems:
+        return OpenSearchParkedItems(connect(opensearch_url), prefix)

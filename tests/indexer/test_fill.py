@@ -1,0 +1,59 @@
+"""Filling: one write with the vector, safe to repeat, one broken document costs one."""
+
+from __future__ import annotations
+
+from domain.errors import InvalidItem
+from domain.items import Removal
+from domain.search import Query, QueryVector, Scope
+from indexer.fill import Filler
+from tests.indexer.conftest import House, item
+
+
+def test_filled_items_are_found_by_vector_at_once(house: House) -> None:
+    house.begin()
+    report = Filler(house.engine, "listing-g1", house.embedder).fill([item(1, title="red car"), item(2, title="sofa")])
+    assert (report.total, report.written, report.embedded) == (2, 2, 2)
+    house.engine.refresh("listing-g1")
+    [vector] = house.embedder.embed([item(3, title="red car")])
+    query = Query(vector=QueryVector(vector, "toy"), limit=1)
+    assert [one.key.id for one in house.engine.search("listing-g1", Scope("a"), query)] == ["i1"]
+
+
+def test_a_second_run_touches_nothing(house: House) -> None:
+    house.begin()
+    items = [item(number) for number in range(300)]
+    Filler(house.engine, "listing-g1", house.embedder).fill(items)
+    house.embedder.embedded.clear()
+    report = Filler(house.engine, "listing-g1", house.embedder).fill(items)
+    assert (report.unchanged, report.written, house.embedder.embedded) == (300, 0, [])
+
+
+def test_without_revisions_equal_content_is_enough(house: House) -> None:
+    house.begin()
+    Filler(house.engine, "listing-g1", house.embedder, revised=False).fill([item(1, 100)])
+    report = Filler(house.engine, "listing-g1", house.embedder, revised=False).fill([item(1, 200)])
+    assert (report.unchanged, report.written) == (1, 0)
+
+
+def test_a_newer_revision_with_the_same_inputs_keeps_its_vector(house: House) -> None:
+    house.begin()
+    Filler(house.engine, "listing-g1", house.embedder).fill([item(1, 1)])
+    report = Filler(house.engine, "listing-g1", house.embedder).fill([item(1, 2, signals={"views": 1.0})])
+    assert (report.carried, report.embedded, report.written) == (1, 0, 1)
+    assert house.engine.read("listing-g1", [item(1).key])[item(1).key].version == 4 * 2 + 1
+
+
+def test_every_outcome_is_counted(house: House) -> None:
+    house.begin()
+    house.live.apply([item(1, 5), item(2, 5), Removal(item(3).key, 5)])
+    broken = InvalidItem("cars.jsonl line 4", expected="an id", got="none", fix="Give it one.")
+    told = [item(1, 4), item(2, 5, title="other"), item(3, 4), broken, item(4, 1)]
+    report = Filler(house.engine, "listing-g1", house.embedder).fill(told)
+    assert (report.total, report.stale, report.conflicting, report.failed, report.written) == (5, 2, 1, 1, 1)
+    assert any("cars.jsonl line 4" in error for error in report.errors)
+
+
+def test_an_item_named_twice_ends_at_its_newest_revision(house: House) -> None:
+    house.begin()
+    Filler(house.engine, "listing-g1", house.embedder).fill([item(1, 1), item(1, 3, title="third"), item(1, 2)])
+    assert house.engine.read("listing-g1", [item(1).key])[item(1).key].change.revision == 3

@@ -1,0 +1,87 @@
+"""Changes told one by one: promise 1 (text first) and promise 2 (newest wins)."""
+
+from __future__ import annotations
+
+from domain.items import ItemKey, Removal
+from domain.search import Query, Scope
+from domain.versions import Outcome, VectorState
+from domain.work import Lane
+from tests.indexer.conftest import KIND, House, item
+
+A = Scope("a")
+
+
+def ids(house: House, text: str) -> list[str]:
+    house.engine.refresh("listing-g1")
+    return [one.key.id for one in house.engine.search("listing-g1", A, Query(text=text))]
+
+
+def test_a_change_is_found_by_text_before_any_worker_ran(house: House) -> None:
+    house.begin()
+    assert [one.outcome for one in house.live.apply([item(1, title="blue van")])] == [Outcome.WRITTEN]
+    assert ids(house, "van") == ["i1"]
+    assert house.queue.depth(Lane.LIVE).waiting == 1
+
+
+def test_the_vector_follows(house: House) -> None:
+    house.begin()
+    house.live.apply([item(1), item(2)])
+    report = house.drainer.drain(Lane.LIVE, 5)
+    assert (report.embedded, report.failed, report.parked) == (2, 0, 0)
+    stored = house.engine.read("listing-g1", [item(1).key])[item(1).key]
+    assert (stored.vector_state, stored.space, stored.version) == (VectorState.READY, "toy", 4 * 1 + 1)
+
+
+def test_several_edits_cost_one_embedding(house: House) -> None:
+    house.begin()
+    for revision in range(1, 6):
+        house.live.apply([item(1, revision, title=f"car number {revision}")])
+    assert house.drainer.drain(Lane.LIVE, 5).embedded == 1
+    assert house.embedder.embedded == ["i1"]
+
+
+def test_an_edit_that_the_tower_does_not_read_keeps_its_vector(house: House) -> None:
+    house.begin()
+    house.live.apply([item(1)])
+    house.drainer.drain(Lane.LIVE, 5)
+    house.live.apply([item(1, 2, signals={"views": 7.0})])
+    stored = house.engine.read("listing-g1", [item(1).key])[item(1).key]
+    assert (stored.vector_state, stored.version) == (VectorState.READY, 4 * 2 + 1)
+    assert house.queue.depth(Lane.LIVE).waiting == 0
+
+
+def test_an_older_change_is_stale_and_an_equal_one_with_other_content_is_told(house: House) -> None:
+    house.begin()
+    house.live.apply([item(1, 5)])
+    told = house.live.apply([item(1, 4), item(2, 1), item(1, 5, title="other")])
+    assert [one.outcome for one in told] == [Outcome.STALE, Outcome.WRITTEN, Outcome.CONFLICTING_REVISION]
+
+
+def test_one_call_may_name_an_item_twice(house: House) -> None:
+    house.begin()
+    told = house.live.apply([item(1, 1, title="first"), item(1, 2, title="second")])
+    assert [one.outcome for one in told] == [Outcome.WRITTEN, Outcome.WRITTEN]
+    assert ids(house, "second") == ["i1"]
+
+
+def test_a_removed_item_stays_removed(house: House) -> None:
+    house.begin()
+    house.live.apply([item(1, 1)])
+    house.live.apply([Removal(item(1).key, 3)])
+    assert house.live.apply([item(1, 2)])[0].outcome is Outcome.STALE
+    assert house.drainer.drain(Lane.LIVE, 5).embedded == 0
+    assert ids(house, "car") == []
+
+
+def test_every_generation_being_written_takes_the_change(house: House) -> None:
+    house.begin()
+    house.generations.create(house.generation("listing-g2"))
+    held = house.releases.get(KIND)
+    assert held is not None
+    both = type(held.release)(KIND, held.release.default, ("listing-g1", "listing-g2"), held.release.state)
+    house.releases.put(both, held.token)
+    house.clock.now += 2
+    house.live.apply([item(1)])
+    key = ItemKey("a", KIND, "i1")
+    assert all(key in house.engine.read(name, [key]) for name in both.writing)
+    assert house.drainer.drain(Lane.LIVE, 5).embedded == 2
