@@ -7,11 +7,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 from domain.errors import InvalidItem
-from domain.items import EVERYONE, FilterValue, Item, ItemKey
+from domain.items import EVERYONE, MAX_REVISION, FilterValue, Item, ItemKey
+
+#: Lucene refuses longer keyword terms, and the whole document with them.
+MAX_KEYWORD_BYTES: Final = 32_766
+
+# More digits than a 64-bit number has are no revision; int() would accept exotic digits and refuse 5,000 of them.
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,19}")
+# Milliseconds of any day after 3 January 1970; shorter runs of digits are more likely a year.
+_MILLISECONDS = re.compile(r"-?[0-9]{9,15}(\.[0-9]+)?")
 
 
 class FilterType(StrEnum):
@@ -79,9 +89,13 @@ class Kind:
 
     def _key(self, document: Mapping[str, Any], tenant: str) -> ItemKey:
         raw = document.get(self.id)
+        if isinstance(raw, float) and raw.is_integer() and abs(raw) < 2**53:
+            raw = int(raw)  # a column of whole numbers with gaps arrives as floats, exact up to here
         if not isinstance(raw, str | int) or isinstance(raw, bool) or raw == "":
             raise _wrong(self.id, "an id: text or a whole number", raw, "Give every item its own id.")
         if self.tenant:
+            if isinstance(document.get(self.tenant), list | tuple):
+                raise _wrong(self.tenant, "one tenant", document[self.tenant], "Send one item for each tenant.")
             told = as_text(document.get(self.tenant), self.tenant)
             if tenant and told and told != tenant:
                 raise _wrong(self.tenant, f"the caller's tenant {tenant!r}", told, "Send it as that tenant.")
@@ -93,7 +107,7 @@ class Kind:
     def _revision(self, document: Mapping[str, Any]) -> int:
         place = self.revision or "revision"
         raw = document.get(self.revision) if self.revision else None
-        if isinstance(raw, str) and raw.strip().isdigit():
+        if isinstance(raw, str) and _WHOLE_NUMBER.fullmatch(raw.strip()):
             raw = int(raw)
         if isinstance(raw, float) and raw.is_integer():
             raw = int(raw)
@@ -101,6 +115,9 @@ class Kind:
             raw = round(as_milliseconds(raw, place))
         if isinstance(raw, bool) or not isinstance(raw, int):
             raise _wrong(place, "a whole number or an ISO 8601 date", raw, "Send the item's revision.")
+        if not 0 <= raw <= MAX_REVISION:
+            fix = "Send a growing version number or a time in milliseconds."
+            raise _wrong(place, f"a revision from 0 to {MAX_REVISION}", raw, fix)
         return raw
 
     def _audience(self, document: Mapping[str, Any]) -> tuple[str, ...]:
@@ -117,42 +134,37 @@ def as_text(value: Any, name: str) -> str:
     """One text; a list is joined, a missing value is empty."""
     if _missing(value):
         return ""
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
-        return ", ".join(part.strip() for part in value if part.strip())
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _plain(value)
+    if isinstance(value, list | tuple):
+        parts = [part for part in value if not _missing(part)]
+        if all(isinstance(part, str) for part in parts):
+            return ", ".join(text for part in parts if (text := _plain(part, name)))
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        return _plain(value, name)
     raise _wrong(name, "text, or a list of texts", value, "Send text, or give the field another role.")
 
 
 def as_words(value: Any, name: str) -> tuple[str, ...]:
     """Categorical values, each once, in order."""
     values = value if isinstance(value, list | tuple) else [value]
-    words = []
-    for one in values:
-        if _missing(one) or one == "":
-            continue
-        if isinstance(one, dict | list | tuple):
-            raise _wrong(name, "a value or a flat list of values", value, "Flatten the field.")
-        words.append(_plain(one).strip())
+    words = [_plain(one, name) for one in values if not _missing(one)]
     return tuple(dict.fromkeys(word for word in words if word))
 
 
 def as_number(value: Any, name: str) -> float | None:
     """A finite number; digits in text count (CSV has nothing else); missing is None."""
-    if _missing(value) or value == "":
-        return None
+    number = value
     if isinstance(value, str):
+        if not value.strip():
+            return None
         try:
-            value = float(value)
+            number = float("invalid" if "_" in value else value)
         except ValueError:
             raise _wrong(name, "a number", value, "Send a number without unit or thousands mark.") from None
-        if math.isnan(value):
-            return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if _missing(number):
+        return None
+    if isinstance(number, bool) or not isinstance(number, int | float) or not _finite(number):
         raise _wrong(name, "a finite number", value, "Send a number, or leave the field out.")
-    return float(value)
+    return float(number)
 
 
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -163,7 +175,8 @@ def as_filter(value: Any, name: str, kind: FilterType) -> tuple[FilterValue, ...
     values = value if isinstance(value, list | tuple) else [value]
     found: list[FilterValue] = []
     for one in values:
-        if _missing(one) or one == "":
+        blank = _missing(one) or (isinstance(one, str) and not one.strip())
+        if blank or (kind is FilterType.NUMBER and as_number(one, name) is None):
             continue
         found.append(filter_value(one, name, kind))
     return tuple(dict.fromkeys(found)) or None
@@ -176,11 +189,12 @@ def filter_value(value: Any, name: str, kind: FilterType) -> FilterValue:
         InvalidItem: it is not of that type.
     """
     if kind is FilterType.KEYWORD:
-        if isinstance(value, dict | list | tuple):
-            raise _wrong(name, "a value or a flat list of values", value, "Flatten the field.")
-        return _plain(value)
+        word = _plain(value, name)
+        if len(word.encode()) > MAX_KEYWORD_BYTES:
+            raise _wrong(name, f"at most {MAX_KEYWORD_BYTES} bytes to filter by", word, "Make it a text field.")
+        return word
     if kind is FilterType.BOOLEAN:
-        known = _TRUTH.get(str(value).strip().lower())
+        known = _TRUTH.get(_plain(value, name).lower())
         if known is None:
             raise _wrong(name, "true or false", value, "Send a boolean, or filter by keyword.")
         return known
@@ -194,9 +208,11 @@ def filter_value(value: Any, name: str, kind: FilterType) -> FilterValue:
 
 def as_milliseconds(value: Any, name: str) -> float:
     """Milliseconds since 1970 of an ISO 8601 date or a number; no time zone means UTC."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if isinstance(value, int | float) and not isinstance(value, bool) and _finite(value):
         return float(value)
     if isinstance(value, str):
+        if _MILLISECONDS.fullmatch(value.strip()):
+            return float(value)
         try:
             value = datetime.fromisoformat(re.sub(r"Z$", "+00:00", value.strip()))
         except ValueError:
@@ -217,12 +233,28 @@ def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _plain(value: Any) -> str:
+def _finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
+
+
+def _plain(value: Any, name: str) -> str:
+    """One value as text, without blanks around it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise _wrong(name, "text that UTF-8 can hold", value, "Repair the half surrogate pair.") from None
+        return value.strip()
+    if isinstance(value, int | float | date | time | Decimal | UUID):
+        return str(value)
+    raise _wrong(name, "a value or a flat list of values", value, "Flatten the field.")
 
 
 def _wrong(name: str, expected: str, got: Any, fix: str) -> InvalidItem:

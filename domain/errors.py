@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class SidetowerError(Exception):
     """Root of every error that Sidetower raises on purpose.
@@ -27,8 +29,20 @@ class SidetowerError(Exception):
         self.got = got
         self.fix = fix
 
+    def at(self, place: str) -> Self:
+        """The same error with a wider place before its own."""
+        return type(self)(f"{place}, {self.place}", expected=self.expected, got=self.got, fix=self.fix)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Celery hands exceptions from its child processes to their parent by copying them.
+        return _again, (type(self), self.place, self.expected, self.got, self.fix)
+
     def __str__(self) -> str:
         return f"{self.place}: expected {self.expected}, got {self.got}. {self.fix}"
+
+
+def _again(kind: type[SidetowerError], place: str, expected: str, got: str, fix: str) -> SidetowerError:
+    return kind(place, expected=expected, got=got, fix=fix)
 
 
 class ConfigurationError(SidetowerError):
