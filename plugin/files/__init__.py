@@ -1,0 +1,1 @@
+"""Files as item sources: JSON Lines, CSV and Parquet."""
