@@ -1,0 +1,5 @@
+"""``python -m sidetower``."""
+
+from sidetower.cli import main
+
+main()

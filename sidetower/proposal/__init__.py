@@ -1,0 +1,1 @@
+"""From a sample of documents to a configuration file: facts, roles, text."""

@@ -1,0 +1,1 @@
+"""The command line and the services as a person uses them: real processes on small worlds."""
