@@ -1,0 +1,1 @@
+"""Benchmarks: each prints a table and writes JSON with hardware, versions and commit under build/."""
