@@ -1,1 +1,1 @@
-"""Celery: short tasks that call the indexer."""
+"""Celery: short tasks that call the indexer, their settings and their schedule."""

@@ -1,0 +1,1 @@
+"""Work queues: in this process, or in Redis for many."""

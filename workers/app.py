@@ -1,0 +1,99 @@
+"""The Celery application: tasks that call the indexer, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from celery import Celery
+from celery.exceptions import Reject
+from celery.signals import worker_ready
+
+from domain.errors import StaleRelease, Unavailable
+from domain.work import Lane
+from workers.settings import CELERY, CHANGED_TASK, DRAIN_SECONDS, DRAIN_TASK, RECONCILE_TASK
+from workers.ticks import send_tick
+
+_LOG: Final = logging.getLogger(__name__)
+#: Seconds that a process waits when the engine asks for less; every other task would meet the same engine.
+PAUSE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """What the tasks call. All run in the forked process, so they open connections and models there, once."""
+
+    #: ``redis://host:port/db``.
+    broker_url: str
+    #: Work on one lane for about this many seconds, less when it is empty, and leave nothing claimed behind.
+    drain: Callable[[Lane, float], object]
+    #: Find what nobody is working on, and queue it; in time well below the hard limit.
+    reconcile: Callable[[], object]
+    #: Read the items of a kind from their source and take them as changed: kind, ids, tenant ("" = told by the item).
+    #: None where no source is configured: there is no task `item_changed` then.
+    changed: Callable[[str, Sequence[str], str], object] | None = None
+
+
+def create_celery(parts: WorkerParts) -> Celery:
+    """The application that ``celery -A ... worker`` and ``celery -A ... beat`` run.
+
+    Tasks:
+        sidetower.drain(lane): embeds what waits; sent by beat once a second and after a drain that used its time.
+        sidetower.item_changed(kind, ids, tenant=""): told by the host; repeated for as long as the engine is away.
+        sidetower.reconcile(): sent once a minute and when a worker starts.
+    """
+    app = Celery("sidetower", broker=parts.broker_url)
+    app.conf.update(CELERY)
+
+    def drain(lane: str) -> None:
+        begun = time.monotonic()
+        _repeated_by_next_tick(lambda: parts.drain(Lane(lane), DRAIN_SECONDS))
+        if time.monotonic() - begun >= DRAIN_SECONDS:
+            send_tick(app, Lane(lane))
+
+    def reconcile() -> None:
+        _repeated_by_next_tick(parts.reconcile)
+
+    app.task(drain, name=DRAIN_TASK)
+    app.task(reconcile, name=RECONCILE_TASK)
+    _reconcile_at_start(app)
+    if parts.changed is not None:
+        _take_told_changes(app, parts.changed)
+    return app
+
+
+def _take_told_changes(app: Celery, changed: Callable[[str, Sequence[str], str], object]) -> None:
+    def item_changed(kind: str, ids: Sequence[str], tenant: str = "") -> None:
+        _until_taken(lambda: changed(kind, ids, tenant))
+        send_tick(app, Lane.LIVE)
+
+    app.task(item_changed, name=CHANGED_TASK)
+
+
+def _repeated_by_next_tick(work: Callable[[], object]) -> None:
+    """Do the work; an absent server is told in one line, for the next tick tries again."""
+    try:
+        work()
+    except (Unavailable, StaleRelease) as error:
+        _LOG.warning("%s", error)
+
+
+def _until_taken(change: Callable[[], object]) -> None:
+    """Make the change, or put the message back at the head of its queue: it cannot be found again elsewhere."""
+    try:
+        change()
+    except (Unavailable, StaleRelease) as error:
+        time.sleep(PAUSE)
+        # Text, not the error: it crosses to the parent process and has to be built anew there.
+        raise Reject(str(error), requeue=True) from None
+
+
+def _reconcile_at_start(app: Celery) -> None:
+    def send(sender: Any, **_: object) -> None:
+        if sender.app is app:
+            app.send_task(RECONCILE_TASK)
+
+    worker_ready.connect(send, weak=False)
