@@ -1,0 +1,202 @@
+"""The one wiring file: which adapter answers each port, built lazily, once for each process."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from domain.errors import NotFound
+from domain.ports import Generations, ItemEmbedder, ParkedItems, ReleaseStore, SearchEngine, WorkQueue
+from indexer.drain import Drainer
+from indexer.live import LiveWriter
+from indexer.releases import ReleaseView
+from plugin.bundle_store import FolderBundleStore
+from sidetower.config import Config
+
+if TYPE_CHECKING:
+    from plugin.embedded.database import Database
+    from plugin.opensearch.client import OpenSearch
+    from recommender.bundle import Bundle
+    from rerank_service.searches import Searches
+
+
+class Parts:
+    """Everything that a process of ours is made of; only what is asked for is imported and built.
+
+    Args:
+        config: from `sidetower.config.load_config`.
+        threads: of one network call; one for a process that answers requests.
+    """
+
+    def __init__(self, config: Config, threads: int = 1) -> None:
+        self.config = config
+        self._threads = threads
+        self._load_bundle: Callable[[str], Bundle] = lru_cache(maxsize=4)(self._read_bundle)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the engine is the embedded one."""
+        return not self.config.engine.opensearch
+
+    @cached_property
+    def engine(self) -> SearchEngine:
+        """Retrieves and stores items."""
+        if self.embedded:
+            from plugin.embedded.engine import EmbeddedEngine
+
+            return EmbeddedEngine(self._database)
+        from plugin.opensearch.engine import OpenSearchEngine
+
+        return OpenSearchEngine(self.client, self.config.engine.prefix)
+
+    @cached_property
+    def generations(self) -> Generations:
+        """Creates and lists generations."""
+        if self.embedded:
+            from plugin.embedded.generations import EmbeddedGenerations
+
+            return EmbeddedGenerations(self._database)
+        from plugin.opensearch.generations import OpenSearchGenerations
+
+        return OpenSearchGenerations(self.client, self.config.engine.prefix)
+
+    @cached_property
+    def releases(self) -> ReleaseStore:
+        """The release documents."""
+        if self.embedded:
+            from plugin.embedded.releases import EmbeddedReleases
+
+            return EmbeddedReleases(self._database)
+        from plugin.opensearch.releases import OpenSearchReleases
+
+        return OpenSearchReleases(self.client, self.config.engine.prefix)
+
+    @cached_property
+    def parked(self) -> ParkedItems:
+        """What failed too often."""
+        if self.embedded:
+            from plugin.embedded.parked import EmbeddedParkedItems
+
+            return EmbeddedParkedItems(self._database)
+        from plugin.opensearch.parked import OpenSearchParkedItems
+
+        return OpenSearchParkedItems(self.client, self.config.engine.prefix)
+
+    @cached_property
+    def queue(self) -> WorkQueue:
+        """What waits for a vector."""
+        if self.config.queue.redis:
+            from plugin.queues.redis_queue import RedisQueue
+
+            return RedisQueue(self.config.queue.redis)
+        from plugin.queues.in_process import InProcessQueue
+
+        return InProcessQueue()
+
+    @cached_property
+    def bundles(self) -> FolderBundleStore:
+        """The write-once bundles."""
+        return FolderBundleStore(self.config.path / "bundles")
+
+    @cached_property
+    def view(self) -> ReleaseView:
+        """The releases as this process sees them."""
+        return ReleaseView(self.releases)
+
+    @cached_property
+    def live(self) -> LiveWriter:
+        """Takes changes."""
+        return LiveWriter(self.engine, self.view, self.queue, self.embedder_of)
+
+    @cached_property
+    def drainer(self) -> Drainer:
+        """Works off the queue."""
+        return Drainer(self.engine, self.queue, self.parked, self.embedder_of)
+
+    @cached_property
+    def searches(self) -> Searches:
+        """Answers searches in this process, as the service does."""
+        from rerank_service.degraded import Tally
+        from rerank_service.searches import Searches
+        from rerank_service.shelf import BundleShelf
+        from rerank_service.snapshot import Snapshots
+
+        shelf = BundleShelf(self.bundle, capacity=2)
+        tally = Tally()
+        snapshots = Snapshots(self.config.kinds, self.view.current, self.generation_space, shelf)
+        return Searches(self.engine, snapshots, tally)
+
+    @cached_property
+    def client(self) -> OpenSearch:
+        """The OpenSearch client."""
+        from plugin.opensearch.client import connect
+
+        engine = self.config.engine
+        return connect(engine.opensearch, engine.user, engine.password)
+
+    def bundle(self, bundle_id: str) -> Bundle:
+        """The bundle of this id, loaded once.
+
+        Raises:
+            NotFound: no such bundle.
+            BundleRefused: it is damaged or mixed.
+        """
+        return self._load_bundle(bundle_id)
+
+    def generation_space(self, name: str) -> str | None:
+        """The space of a generation, None when there is no such generation."""
+        return next((one.space for one in self.generations.all() if one.name == name), None)
+
+    def embedder_of(self, generation: str) -> ItemEmbedder:
+        """The embedder of the generation's own space.
+
+        Raises:
+            NotFound: no such generation, or no bundle of its space in the store.
+            BundleRefused: the bundle is damaged.
+        """
+        return self._embedders(generation)
+
+    @cached_property
+    def _embedders(self) -> Callable[[str], ItemEmbedder]:
+        # A generation keeps its space for good; failures are not cached.
+        return lru_cache(maxsize=16)(self._find_embedder)
+
+    def _find_embedder(self, generation: str) -> ItemEmbedder:
+        space = self.generation_space(generation)
+        if space is None:
+            raise NotFound(
+                f"generation {generation}",
+                expected="a generation of the engine",
+                got="none of that name",
+                fix="See the generations with `sidetower status`.",
+            )
+        for bundle_id in self.bundles.ids():
+            manifest = json.loads((self.bundles.path(bundle_id) / "manifest.json").read_text(encoding="utf-8"))
+            if manifest.get("space") == space:
+                return self.bundle(bundle_id).embedder
+        raise NotFound(
+            f"generation {generation}",
+            expected=f"a bundle of its space {space}",
+            got=f"none in {self.config.path / 'bundles'}",
+            fix="Copy the bundle that the generation was filled with into that folder.",
+        )
+
+    def _read_bundle(self, bundle_id: str) -> Bundle:
+        from recommender.bundle import load_bundle
+
+        return load_bundle(self.bundles.path(bundle_id), threads=self._threads)
+
+    @cached_property
+    def _database(self) -> Database:
+        from plugin.embedded.database import Database
+
+        self.config.path.mkdir(parents=True, exist_ok=True)
+        return Database(self.config.path / "engine.db")
+
+
+def milliseconds() -> int:
+    """The revision of what has none of its own: milliseconds since 1970."""
+    return time.time_ns() // 1_000_000

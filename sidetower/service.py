@@ -1,0 +1,46 @@
+"""The process root of the service: `sidetower serve`, or `uvicorn --factory sidetower.service:app`."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sidetower.config import DEFAULT_FILE, load_config
+from sidetower.embedding import embed_until
+from sidetower.parts import Parts
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+def app() -> FastAPI:
+    """The service of the configuration that SIDETOWER_CONFIG names, else of sidetower.toml."""
+    return create(Parts(load_config(Path(os.environ.get("SIDETOWER_CONFIG", DEFAULT_FILE)), os.environ)))
+
+
+def create(parts: Parts) -> FastAPI:
+    """The service over these parts; without Redis it also embeds, in a thread of its own."""
+    from rerank_service.app import create_app
+    from rerank_service.parts import ServiceParts
+
+    application = create_app(
+        ServiceParts(
+            engine=parts.engine,
+            release=parts.view.current,
+            generation_space=parts.generation_space,
+            bundle=parts.bundle,
+            kinds=parts.config.kinds,
+            apply=parts.live.apply,
+            checks={"search engine": lambda: _reachable(parts)},
+        )
+    )
+    if not parts.config.queue.redis:
+        # A daemon: what it had in hand when the process ends is pending in the index, and found at the next start.
+        threading.Thread(target=embed_until, args=(parts, threading.Event()), name="embed", daemon=True).start()
+    return application
+
+
+def _reachable(parts: Parts) -> None:
+    parts.releases.kinds()

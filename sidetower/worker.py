@@ -1,0 +1,44 @@
+"""The process root of the workers: `celery -A sidetower.worker worker -B`, or `sidetower work`."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from domain.errors import ConfigurationError
+from domain.work import Lane
+from indexer.drain import DrainReport
+from sidetower.config import DEFAULT_FILE, Config, load_config
+from sidetower.embedding import reconcile
+from sidetower.parts import Parts
+from workers.app import WorkerParts, create_celery
+
+
+def _config() -> Config:
+    config = load_config(Path(os.environ.get("SIDETOWER_CONFIG", DEFAULT_FILE)), os.environ)
+    if not config.queue.redis:
+        raise ConfigurationError(
+            f"{config.place}, [queue]",
+            expected="redis, which Celery needs",
+            got="nothing",
+            fix='Write redis = "redis://localhost:6379/0", or run `sidetower work`, which needs none.',
+        )
+    return config
+
+
+@cache
+def _parts() -> Parts:
+    """The parts of this process: first asked for by a task, so after the fork."""
+    return Parts(_config())
+
+
+def _drain(lane: Lane, seconds: float) -> DrainReport:
+    return _parts().drainer.drain(lane, seconds)
+
+
+def _reconcile() -> int:
+    return reconcile(_parts())
+
+
+app = create_celery(WorkerParts(broker_url=_config().queue.redis, drain=_drain, reconcile=_reconcile))
