@@ -1,0 +1,126 @@
+"""Generations in the embedded engine: four tables each."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from dataclasses import dataclass
+
+from domain.errors import ConfigurationError, NotFound
+from domain.releases import Generation, GenerationCounts
+from domain.versions import VectorState
+from plugin.embedded.database import Database
+from plugin.embedded.schema import Tables
+
+_COUNTS = """
+SELECT tenant,
+       sum(state <> :removed), sum(state = :pending), sum(state = :removed),
+       coalesce(min(CASE WHEN state = :pending THEN written_at END), 0)
+FROM $item GROUP BY tenant ORDER BY tenant
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a generation is in the file."""
+
+    generation: Generation
+    tables: Tables
+    #: How often it was written.
+    changes: int
+
+
+class EmbeddedGenerations:
+    """Creates, lists, counts and drops generations (`domain.ports.Generations`).
+
+    Args:
+        database: the file.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, generation: Generation) -> None:
+        """Make an empty generation; making the same one again changes nothing.
+
+        Raises:
+            ConfigurationError: the name is taken by a generation with other fields or another space.
+        """
+        with self._database.writing() as connection:
+            taken = find(connection, generation.name)
+            if taken is not None:
+                _check_same(taken.generation, generation)
+                return
+            number = connection.execute(
+                "INSERT INTO generation (name, record) VALUES (?, ?)",
+                (generation.name, json.dumps(dataclasses.asdict(generation))),
+            ).lastrowid
+            for statement in Tables(int(number or 0)).creation(len(generation.text_weights)):
+                connection.execute(statement)
+
+    def drop(self, name: str) -> None:
+        """Delete a generation and all it holds; dropping none changes nothing."""
+        with self._database.writing() as connection:
+            place = find(connection, name)
+            if place is None:
+                return
+            connection.execute("DELETE FROM generation WHERE number = ?", (place.tables.number,))
+            for statement in place.tables.removal():
+                connection.execute(statement)
+
+    def all(self) -> list[Generation]:
+        """Every generation, by name."""
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT record FROM generation ORDER BY name").fetchall()
+        return [Generation(**json.loads(record)) for (record,) in rows]
+
+    def counts(self, name: str) -> list[GenerationCounts]:
+        """What each tenant has, by tenant name.
+
+        Raises:
+            NotFound: no such generation.
+        """
+        states = {"removed": VectorState.REMOVED.value, "pending": VectorState.PENDING.value}
+        with self._database.reading() as connection:
+            rows = connection.execute(place_of(connection, name).tables.sql(_COUNTS), states).fetchall()
+        return [GenerationCounts(*row) for row in rows]
+
+
+def find(connection: sqlite3.Connection, name: str) -> Place | None:
+    """Where the generation is, None when there is none of the name."""
+    row = connection.execute("SELECT record, number, changes FROM generation WHERE name = ?", (name,)).fetchone()
+    return Place(Generation(**json.loads(row[0])), Tables(row[1]), row[2]) if row else None
+
+
+def place_of(connection: sqlite3.Connection, name: str) -> Place:
+    """Where the generation is.
+
+    Raises:
+        NotFound: there is none of the name.
+    """
+    place = find(connection, name)
+    if place is None:
+        names = [known for (known,) in connection.execute("SELECT name FROM generation ORDER BY name")]
+        raise NotFound(
+            f"generation {name}",
+            expected=f"one of {names}" if names else "a generation that was created",
+            got="none of that name",
+            fix="Name one that exists; `sidetower status` lists them.",
+        )
+    return place
+
+
+def _check_same(taken: Generation, wanted: Generation) -> None:
+    other = [
+        field.name
+        for field in dataclasses.fields(Generation)
+        if field.name != "created_at" and getattr(taken, field.name) != getattr(wanted, field.name)
+    ]
+    if other:
+        raise ConfigurationError(
+            f"generation {taken.name}",
+            expected=", ".join(f"{name} {getattr(taken, name)!r}" for name in other),
+            got=", ".join(repr(getattr(wanted, name)) for name in other),
+            fix="Make a generation under a new name and promote it.",
+        )

@@ -1,0 +1,186 @@
+"""The contract of generations: create, list, count and drop, each isolated from the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from domain.errors import ConfigurationError, NotFound
+from domain.items import ItemKey, Removal
+from domain.ports import Generations, SearchEngine
+from domain.releases import Generation, GenerationCounts
+from domain.search import Exists, Query, Term
+from domain.versions import Creation, Outcome, pending
+from tests import tiny_world as tiny
+from tests.contracts.engine_base import ids, write
+
+Create = Callable[..., Generation]
+
+
+class GenerationsContract:
+    """Subclasses supply the fixtures `engine` and `generations`."""
+
+    @pytest.fixture
+    def create(self, generations: Generations) -> Iterator[Create]:
+        """Creates a generation (`Generation` fields by name) that is dropped at the end."""
+        names: list[str] = []
+
+        def _create(**fields: Any) -> Generation:
+            made = tiny.generation(**fields)
+            names.append(made.name)
+            generations.create(made)
+            return made
+
+        yield _create
+        for name in names:
+            generations.drop(name)
+
+    def test_a_new_generation_is_listed_with_all_its_fields(self, generations: Generations, create: Create) -> None:
+        made = create(text_weights={"title": 2.5, "body": 1.0, "notes": 0.5}, filter_types={"make": "keyword"})
+        (found,) = [one for one in generations.all() if one.name == made.name]
+        assert found == made
+        assert list(found.text_weights) == ["title", "body", "notes"]
+
+    def test_a_new_generation_is_empty(self, engine: SearchEngine, generations: Generations, create: Create) -> None:
+        name = create().name
+        engine.refresh(name)
+        assert engine.scan(name) == []
+        assert generations.counts(name) == []
+        assert engine.search(name, tiny.scope(), Query()) == []
+        assert engine.search(name, tiny.scope(), tiny.by_vector(text="red")) == []
+
+    def test_generations_are_listed_by_name(self, generations: Generations, create: Create) -> None:
+        made = sorted(create().name for _ in range(3))
+        listed = [one.name for one in generations.all()]
+        assert listed == sorted(listed)
+        assert [name for name in listed if name in made] == made
+
+    def test_creating_the_same_again_changes_nothing(
+        self, engine: SearchEngine, generations: Generations, create: Create
+    ) -> None:
+        made = create()
+        item = tiny.listing(tiny.key("a"))
+        write(engine, made.name, pending(item, 1.0))
+        generations.create(made)
+        generations.create(tiny.generation(made.name, created_at=made.created_at + 60))
+        assert [one for one in generations.all() if one.name == made.name] == [made]
+        assert list(engine.read(made.name, [item.key])) == [item.key]
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"space": tiny.OTHER_SPACE},
+            {"kind": "article"},
+            {"text_weights": {"title": 3.0}},
+            {"text_weights": {"title": 3.0, "body": 2.0}},
+            {"filter_types": {"make": "keyword"}},
+            {"filter_types": {**tiny.generation().filter_types, "price": "keyword"}},
+        ],
+        ids=lambda other: next(iter(other)),
+    )
+    def test_a_taken_name_is_refused(self, generations: Generations, create: Create, other: dict[str, Any]) -> None:
+        made = create()
+        with pytest.raises(ConfigurationError, match=made.name):
+            generations.create(tiny.generation(made.name, **other))
+        assert [one for one in generations.all() if one.name == made.name] == [made]
+
+    def test_generations_do_not_see_each_other(
+        self, engine: SearchEngine, generations: Generations, create: Create
+    ) -> None:
+        one, other = create().name, create(space=tiny.OTHER_SPACE).name
+        key = tiny.key("a")
+        write(engine, one, tiny.with_vector(tiny.listing(key, 7, "Red here")))
+        write(engine, other, tiny.with_vector(tiny.listing(key, 3, "Blue there"), space=tiny.OTHER_SPACE))
+        for name in (one, other):
+            engine.refresh(name)
+        assert [engine.read(name, [key])[key].change.revision for name in (one, other)] == [7, 3]
+        assert [ids(engine.search(name, tiny.scope(), Query("red"))) for name in (one, other)] == [["a"], []]
+        assert [ids(engine.search(name, tiny.scope(), tiny.by_vector())) for name in (one, other)] == [["a"], []]
+        write(engine, other, pending(Removal(key, 4), 1.0))
+        engine.refresh(other)
+        assert [len(engine.lookup(name, tiny.scope(), ["a"])) for name in (one, other)] == [1, 0]
+        assert [counts.removed for counts in generations.counts(other)] == [1]
+        assert [counts.removed for counts in generations.counts(one)] == [0]
+
+    def test_generations_have_their_own_fields(self, engine: SearchEngine, create: Create) -> None:
+        one = create(text_weights={"title": 1.0}, filter_types={"make": "keyword"}).name
+        other = create(text_weights={"notes": 1.0}, filter_types={"make": "number"}).name
+        by_word = tiny.listing(tiny.key("a"), 1, texts={"title": "Red"}, filters={"make": ("volvo",)})
+        by_number = tiny.listing(tiny.key("a"), 1, texts={"notes": "Red"}, filters={"make": (5.0,)})
+        assert [write(engine, one, pending(item, 1.0)) for item in (by_word, by_number)] == ["written", "failed"]
+        assert [write(engine, other, pending(item, 1.0)) for item in (by_number, by_word)] == ["written", "failed"]
+        for name in (one, other):
+            engine.refresh(name)
+        assert ids(engine.search(one, tiny.scope(), Query("red", filters=(Term("make", "volvo"),)))) == ["a"]
+        assert ids(engine.search(other, tiny.scope(), Query("red", filters=(Term("make", 5),)))) == ["a"]
+
+    def test_counts_of_every_tenant(self, engine: SearchEngine, generations: Generations, create: Create) -> None:
+        name = create().name
+        a, b, c, d = (tiny.listing(tiny.key(each, "one")) for each in "abcd")
+        engine.write(name, [pending(a, 9.0), pending(b, 5.0), pending(c, 1.0), tiny.with_vector(d, written_at=0.5)])
+        engine.write(name, [tiny.with_vector(c), pending(Removal(ItemKey("two", tiny.KIND, "a"), 1), 2.0)])
+        engine.refresh(name)
+        assert generations.counts(name) == [
+            GenerationCounts("one", items=4, pending=2, removed=0, oldest_pending=5.0),
+            GenerationCounts("two", items=0, pending=0, removed=1, oldest_pending=0.0),
+        ]
+
+    def test_counts_of_many_tenants(self, engine: SearchEngine, generations: Generations, create: Create) -> None:
+        name = create().name
+        tenants = [f"tenant-{number:03}" for number in range(150)]
+        engine.write(name, [pending(tiny.listing(tiny.key("a", tenant)), 1.0) for tenant in tenants])
+        engine.refresh(name)
+        assert [(one.tenant, one.items) for one in generations.counts(name)] == [(tenant, 1) for tenant in tenants]
+
+    def test_a_dropped_generation_is_gone(self, engine: SearchEngine, generations: Generations, create: Create) -> None:
+        name = create().name
+        item = tiny.listing(tiny.key("a"))
+        write(engine, name, tiny.with_vector(item))
+        engine.refresh(name)
+        assert ids(engine.search(name, tiny.scope(), tiny.by_vector(text="plain"))) == ["a"]
+        generations.drop(name)
+        assert name not in [one.name for one in generations.all()]
+        for call in (
+            lambda: engine.read(name, [item.key]),
+            lambda: engine.search(name, tiny.scope(), tiny.by_vector(text="plain")),
+            lambda: engine.scan(name),
+            lambda: generations.counts(name),
+        ):
+            with pytest.raises(NotFound):
+                call()
+
+    @pytest.mark.parametrize("creation", list(Creation))
+    def test_a_late_write_does_not_bring_a_generation_back(
+        self, engine: SearchEngine, generations: Generations, create: Create, creation: Creation
+    ) -> None:
+        name = create().name
+        generations.drop(name)
+        with pytest.raises(NotFound, match=name):
+            engine.write(name, [tiny.with_vector(tiny.listing(tiny.key("a")))], creation)
+        assert name not in [one.name for one in generations.all()]
+
+    def test_dropping_none_changes_nothing(self, generations: Generations, create: Create) -> None:
+        made = create()
+        generations.drop(tiny.generation().name)
+        assert made in generations.all()
+
+    def test_a_name_can_be_used_again_after_a_drop(
+        self, engine: SearchEngine, generations: Generations, create: Create
+    ) -> None:
+        name = create().name
+        key = tiny.key("a")
+        write(engine, name, tiny.with_vector(tiny.listing(key, 9)))
+        engine.refresh(name)
+        assert ids(engine.search(name, tiny.scope(), tiny.by_vector())) == ["a"]
+        generations.drop(name)
+        again = create(name=name, space=tiny.OTHER_SPACE, filter_types={"size": "number"})
+        assert engine.read(name, [key]) == {}
+        reborn = tiny.listing(key, 1, filters={"size": (4.0,)})
+        vector = tiny.tilted(0.25)
+        assert write(engine, name, tiny.with_vector(reborn, vector, space=again.space)) is Outcome.WRITTEN
+        engine.refresh(name)
+        (found,) = engine.search(name, tiny.scope(), tiny.by_vector(space=again.space, filters=(Exists("size"),)))
+        assert found.score == pytest.approx(0.25, abs=1e-5)
+        assert engine.search(name, tiny.scope(), tiny.by_vector()) == []
