@@ -1,0 +1,61 @@
+"""The application: routes, errors and threads put together over the parts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI
+
+from domain.errors import SidetowerError
+from rerank_service.body_limit import BodyLimit
+from rerank_service.degraded import Tally
+from rerank_service.engine_pool import EnginePool
+from rerank_service.error_answers import answer_errors
+from rerank_service.health_routes import health_routes
+from rerank_service.item_routes import item_routes
+from rerank_service.parts import ServiceParts
+from rerank_service.readiness import Readiness
+from rerank_service.search_routes import search_routes, similar_routes
+from rerank_service.searches import Searches
+from rerank_service.shelf import BundleShelf
+from rerank_service.snapshot import Snapshots
+
+
+def create_app(parts: ServiceParts) -> FastAPI:
+    """The service over these parts: search, similar items, items, health.
+
+    It has no sign-in of its own: bind it to loopback or a private network; the host's backend is the caller.
+    """
+    # Two releases of every kind beside each other, while a release changes.
+    shelf = BundleShelf(parts.bundle, capacity=2 * len(parts.kinds) + 2)
+    snapshots = Snapshots(parts.kinds, parts.release, parts.generation_space, shelf)
+    tally = Tally()
+    searches = Searches(parts.engine, snapshots, tally)
+    readiness = Readiness(snapshots, parts.kinds, parts.checks)
+    pool = EnginePool()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # Bundles begin to load with the process, not with its first request.
+        with suppress(SidetowerError):
+            await pool.run(lambda: readiness.report(seconds=0.0))
+        yield
+        for closing in (pool, searches, shelf):
+            closing.close()
+
+    app = FastAPI(
+        title="Sidetower",
+        summary="Personalised search and similar items beside an existing search stack.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.add_middleware(BodyLimit)
+    answer_errors(app)
+    app.include_router(search_routes(searches, parts.kinds, pool))
+    app.include_router(similar_routes(searches, parts.kinds, pool))
+    app.include_router(item_routes(parts.apply, parts.kinds, pool))
+    app.include_router(health_routes(readiness, tally, pool))
+    return app

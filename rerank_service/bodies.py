@@ -1,0 +1,142 @@
+"""Bodies: what requests may hold, told to callers by OpenAPI and turned into requests of the ranking core."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.catalogue import Kind
+from domain.errors import InvalidItem, InvalidQuery
+from domain.items import ItemKey
+from domain.search import Scope
+from rerank_service.deadline import DEFAULT_SECONDS, Deadline
+from rerank_service.filters import parse_filters
+from rerank_service.request import DEFAULT_WEIGHT, WINDOW, PastEvent, SearchRequest, SimilarRequest
+from rerank_service.snapshot import kind_of
+
+MAX_PAGE: Final = 100
+MAX_QUERY_CHARACTERS: Final = 1_000
+MAX_EVENTS: Final = 1_000
+#: The first second of the year 5138; a time beyond it was told in milliseconds.
+_LATEST: Final = 1e11
+
+Text = Annotated[str, Field(max_length=400)]
+Group = Annotated[str, Field(min_length=1, max_length=200)]
+Groups = Annotated[list[Group], Field(max_length=1_000)]
+
+
+class _Body(BaseModel):
+    """Unknown fields and numbers in quotes are told, not guessed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class EventBody(_Body):
+    """One thing the person did."""
+
+    kind: Text = Field(description="Kind of the item.")
+    id: Text | int = Field(description="The host's id of the item.")
+    action: Annotated[str, Field(min_length=1, max_length=100)] = Field(description="UBI action_name: click, view, ...")
+    timestamp: float = Field(ge=0, le=_LATEST, description="Seconds since 1970.")
+
+
+class SearchBody(_Body):
+    """One search."""
+
+    kind: Text
+    query: str = Field("", max_length=MAX_QUERY_CHARACTERS, description="Empty: everything that passes the filters.")
+    filters: list[dict[str, Any]] = Field(default_factory=list, description="All must hold.")
+    limit: int = Field(10, ge=1, le=MAX_PAGE)
+    offset: int = Field(0, ge=0, lt=WINDOW)
+    user: Text = Field("", description="Who is asking; without usable history the answer says so.")
+    history: list[EventBody] = Field(default_factory=list, max_length=MAX_EVENTS, description="The newest 50 are read.")
+    audiences: Groups = Field(default_factory=list, description='Groups of the person; "*" is always among them.')
+    weight: float = Field(DEFAULT_WEIGHT, ge=0, le=1, description="0: the engine's order. 1: the model's full say.")
+    deadline_ms: int = Field(round(1000 * DEFAULT_SECONDS), ge=1, le=10_000)
+    explain: bool = Field(False, description="Tell what each part added to each score.")
+
+    def request(self, tenant: str, kinds: Mapping[str, Kind], arrived: float) -> SearchRequest:
+        """The search as the ranking core takes it.
+
+        Args:
+            tenant: whose items.
+            kinds: the kinds that are served.
+            arrived: `time.monotonic()` when the request came.
+
+        Raises:
+            InvalidQuery: a filter or a kind of the history is wrong, or the page leaves the window.
+            NotFound: there is no such kind.
+        """
+        kind = kind_of(self.kind, kinds)
+        if self.offset + self.limit > WINDOW:
+            raise InvalidQuery(
+                "body.offset",
+                expected=f"offset + limit of at most {WINDOW}, the candidates that are ranked",
+                got=f"{self.offset} + {self.limit}",
+                fix="Narrow the search with filters instead of paging on.",
+            )
+        for index, event in enumerate(self.history):
+            if event.kind not in kinds:
+                known = ", ".join(sorted(kinds))
+                place = f"body.history[{index}].kind"
+                raise InvalidQuery(place, expected=f"one of: {known}", got=repr(event.kind), fix="Name such a kind.")
+        return SearchRequest(
+            kind=kind.name,
+            scope=Scope(tenant, frozenset(self.audiences)),
+            text=self.query.strip(),
+            filters=parse_filters(self.filters, kind),
+            user=self.user,
+            history=tuple(PastEvent(one.kind, str(one.id), one.action, one.timestamp) for one in self.history),
+            weight=self.weight,
+            deadline=Deadline(self.deadline_ms / 1000, arrived),
+        )
+
+
+class SimilarQuery(BaseModel):
+    """Query parameters of similar items."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(10, ge=1, le=MAX_PAGE)
+    audiences: Groups = Field(default_factory=list, description="One parameter for each group.")
+
+
+class RevisionQuery(BaseModel):
+    """Query parameters of a change."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    revision: str | None = Field(
+        None, description="A growing whole number, or an ISO 8601 date; overrides the document's own."
+    )
+
+
+class SimilarBody(_Body):
+    """Items like one item."""
+
+    filters: list[dict[str, Any]] = Field(default_factory=list, description="All must hold.")
+    limit: int = Field(10, ge=1, le=MAX_PAGE)
+    audiences: Groups = Field(default_factory=list, description='Groups of the person; "*" is always among them.')
+
+    def request(self, key: ItemKey, kind: Kind) -> SimilarRequest:
+        """What is wanted, as the ranking core takes it.
+
+        Raises:
+            InvalidQuery: a filter is wrong.
+        """
+        scope = Scope(key.tenant, frozenset(self.audiences))
+        return SimilarRequest(kind.name, scope, key.id, parse_filters(self.filters, kind), self.limit)
+
+
+def key_of(tenant: str, kind: Kind, id_: str) -> ItemKey:
+    """The key of an item that a path names.
+
+    Raises:
+        InvalidQuery: the id cannot be one.
+    """
+    try:
+        return ItemKey(tenant, kind.name, id_)
+    except InvalidItem as error:
+        raise InvalidQuery(f"path, {error.place}", expected=error.expected, got=error.got, fix=error.fix) from error

@@ -1,0 +1,135 @@
+"""Examples of requests and answers, for OpenAPI; docs/reference/http.md shows the same ones."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+_HIT: Final = {
+    "id": "a/17",
+    "kind": "listing",
+    "score": 1.8127,
+    "engine_rank": 3,
+    "fields": {"title": "BMW 320d Touring", "make": "BMW", "price": 8900.0},
+    "parts": {"engine": 0.62, "relevance": 0.7311, "personal": 0.4616},
+}
+_ANSWER: Final = {
+    "hits": [_HIT],
+    "total_candidates": 143,
+    "rank_id": "0b6c3f0e-5d0f-4f0b-9a3c-9a2f6c3f1d55",
+    "ranked_by": "b-2f7c31d0",
+    "degraded": None,
+    "history_used": 2,
+    "took_ms": 11.42,
+}
+_ERROR: Final = {
+    "error": {
+        "code": "invalid_query",
+        "place": "filters[0].term",
+        "expected": "a filter field of listing: make, price",
+        "got": "'colour'",
+        "fix": "Filter by one of these.",
+    }
+}
+
+
+def _answers(description: str, example: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:
+    error = {
+        "description": "Told in the one error shape.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["error"],
+                    "properties": {
+                        "error": {
+                            "type": "object",
+                            "required": list(_ERROR["error"]),
+                            "properties": {name: {"type": "string"} for name in _ERROR["error"]},
+                        }
+                    },
+                },
+                "example": _ERROR,
+            }
+        },
+    }
+    fine = {"description": description, "content": {"application/json": {"example": example}}}
+    return {200: fine, **dict.fromkeys(statuses, error)}
+
+
+SEARCH: Final = _answers("Hits, best first.", _ANSWER, 404, 413, 422, 503)
+SIMILAR: Final = _answers(
+    "Hits, nearest first.",
+    _ANSWER
+    | {"hits": [{name: value for name, value in _HIT.items() if name != "parts"}], "ranked_by": "engine"}
+    | {"history_used": 0},
+    404,
+    413,
+    422,
+    503,
+)
+ITEM: Final = _answers(
+    "What became of the change: written or stale.",
+    {
+        "outcome": "written",
+        "kind": "listing",
+        "id": "a/17",
+        "revision": 1767225600000,
+        "searchable": "after the next refresh",
+    },
+    404,
+    409,
+    413,
+    422,
+    500,
+    503,
+)
+HEALTH: Final = _answers("The process is alive.", {"alive": True})
+READY: Final = _answers(
+    "Traffic may come.",
+    {
+        "ready": True,
+        "checks": {"engine": "ok"},
+        "kinds": {"listing": {"generation": "listing-g1", "bundle": "b-2f7c31d0", "state": "ready"}},
+        "degraded": {},
+    },
+    503,
+)
+
+SEARCH_BODY: Final[dict[str, Any]] = {
+    "person": {
+        "summary": "A person with a history",
+        "value": {
+            "kind": "listing",
+            "query": "estate car diesel",
+            "filters": [{"term": {"make": "BMW"}}, {"range": {"price": {"lte": 9000}}}],
+            "limit": 10,
+            "user": "u1",
+            "history": [
+                {"kind": "listing", "id": "a/12", "action": "view", "timestamp": 1767220000},
+                {"kind": "listing", "id": "a/15", "action": "bookmark", "timestamp": 1767223600},
+            ],
+            "audiences": ["dealers"],
+            "weight": 1.0,
+            "deadline_ms": 200,
+            "explain": True,
+        },
+    }
+}
+SIMILAR_BODY: Final[dict[str, Any]] = {
+    "filtered": {
+        "summary": "Of another make",
+        "value": {"filters": [{"not": {"term": {"make": "BMW"}}}], "limit": 5, "audiences": ["dealers"]},
+    }
+}
+ITEM_BODY: Final[dict[str, Any]] = {
+    "listing": {
+        "summary": "The host's own document",
+        "value": {
+            "listing_id": "a/17",
+            "updated_at": "2026-01-01T00:00:00Z",
+            "title": "BMW 320d Touring",
+            "make": "BMW",
+            "price": 8900,
+        },
+    }
+}

@@ -1,0 +1,32 @@
+"""Parts: everything that the service is handed; beneath it nothing reads settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from domain.catalogue import Kind
+from domain.items import Change
+from domain.ports import SearchEngine
+from domain.releases import Release
+from domain.versions import ItemOutcome
+from rerank_service.shelf import RankingBundle
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceParts:
+    """What the wiring file gives to `create_app`; all of it is called from several threads."""
+
+    engine: SearchEngine
+    #: The current release of a kind, at most a second old; None before the first.
+    release: Callable[[str], Release | None]
+    #: The space of a generation; None when there is no such generation.
+    generation_space: Callable[[str], str | None]
+    #: Loads a bundle; raises `NotFound` or `BundleRefused`.
+    bundle: Callable[[str], RankingBundle]
+    #: The kinds that are served, by name.
+    kinds: Mapping[str, Kind]
+    #: The live lane: stores changes and queues them for their vectors, one outcome each, in order.
+    apply: Callable[[Sequence[Change]], list[ItemOutcome]]
+    #: What must hold before traffic comes, by name; each raises a `SidetowerError` while it does not.
+    checks: Mapping[str, Callable[[], None]] = field(default_factory=dict)

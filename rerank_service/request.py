@@ -1,0 +1,71 @@
+"""What a search asks for, checked and free of HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from domain.search import Filter, Hit, Scope
+from rerank_service.deadline import Deadline
+from rerank_service.degraded import Degraded
+
+#: Candidates that are ranked, whatever the page size.
+WINDOW: Final = 200
+DEFAULT_WEIGHT: Final = 1.0
+#: `Answer.ranked_by` where the engine's order is the right one and nothing failed.
+ENGINE: Final = "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class PastEvent:
+    """One thing the person did, as the caller tells it."""
+
+    kind: str
+    #: The host's id of the item.
+    id: str
+    #: ``click``, ``view``, ``purchase``, ... (UBI ``action_name``).
+    action: str
+    #: Seconds since 1970.
+    timestamp: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """One search of one person."""
+
+    kind: str
+    scope: Scope
+    #: Query text; empty = everything that passes the filters.
+    text: str = ""
+    filters: tuple[Filter, ...] = ()
+    #: The person's name at the host; empty for nobody in particular.
+    user: str = ""
+    history: tuple[PastEvent, ...] = ()
+    #: 0 = the engine's order, 1 = the model's full say.
+    weight: float = DEFAULT_WEIGHT
+    deadline: Deadline = field(default_factory=Deadline)
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarRequest:
+    """Items like one item."""
+
+    kind: str
+    scope: Scope
+    #: Id of the item whose like is wanted.
+    id: str
+    filters: tuple[Filter, ...] = ()
+    limit: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The whole window in its final order; a page is a slice of it."""
+
+    hits: tuple[Hit, ...]
+    #: Bundle that ranked, `ENGINE` where there was nothing to rank by, empty when degraded.
+    ranked_by: str = ""
+    #: Why the engine's order is answered although the model was wanted.
+    degraded: Degraded | None = None
+    #: Events of the history that the ranking read.
+    history_used: int = 0

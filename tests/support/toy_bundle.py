@@ -1,0 +1,71 @@
+"""A real, tiny answer to what ranking needs of a bundle: hashed words, inner products, nothing trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from domain.features import History, Scores
+from domain.items import Item, ItemKey
+from domain.ports import Scorer, UserTower
+from domain.vectors import Array, unit
+from tests.support.toy_embedder import ToyEmbedder
+
+#: How much an action says.
+ACTIONS = {"impression": 0.0, "view": 1.0, "purchase": 4.0}
+
+
+class ToyUserTower:
+    """The mean of the history, weighted by action and age."""
+
+    def embed(self, history: History, query: Array | None) -> Array:
+        """Unit vector ``[128]``, or zero for an empty history."""
+        return unit((history.items * (history.weights * np.exp(-history.ages))[:, None]).sum(axis=0))
+
+
+class ToyScorer:
+    """Inner products; the gate is one half."""
+
+    def score(self, query: Array | None, user: Array | None, items: Array, signals: Array) -> Scores:
+        """Scores of n candidates."""
+        nothing = np.zeros(len(items), dtype=np.float32)
+        return Scores(
+            relevance=nothing if query is None else items @ query,
+            gate=0.5,
+            personal=nothing if user is None else items @ user,
+        )
+
+
+@dataclass(frozen=True)
+class ToyManifest:
+    """What it was built with."""
+
+    signals: tuple[str, ...] = ("views",)
+
+
+@dataclass(frozen=True)
+class ToyBundle:
+    """A bundle of the space that a `ToyEmbedder` of the same name writes."""
+
+    id: str = "toy-1"
+    space: str = "toy"
+    manifest: ToyManifest = field(default_factory=ToyManifest)
+    user_tower: UserTower = field(default_factory=ToyUserTower)
+    scorer: Scorer = field(default_factory=ToyScorer)
+
+    def embed_query(self, text: str) -> Array | None:
+        """Unit vector ``[128]``; None when there is no word in it."""
+        if not any(letter.isalnum() for letter in text):
+            return None
+        item = Item(ItemKey("t", "query", "q"), 0, texts={"query": text})
+        vector: Array = ToyEmbedder(self.space).embed([item])[0]
+        return vector
+
+    def history(self, vectors: Array, action_names: Sequence[str], ages_seconds: Sequence[float]) -> History:
+        """Events as the user tower reads them; impressions say nothing."""
+        weights = np.array([ACTIONS.get(name, 1.0) for name in action_names], dtype=np.float32)
+        ages = np.log1p(np.array(ages_seconds) / 86_400).astype(np.float32)
+        kept = weights > 0
+        return History(vectors[kept], weights[kept], ages[kept])
