@@ -51,8 +51,7 @@ class LiveWriter:
 
         Raises:
             StaleRelease: the fence; nothing of that kind was written.
-            NotFound: a kind has no release yet.
-            Unavailable: the engine does not answer; send all of it again.
+            Unavailable: a kind has no release yet, or the engine does not answer; send all of it again.
         """
         outcomes: dict[int, ItemOutcome] = {}
         for wave in waves(changes):

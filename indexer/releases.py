@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from domain.errors import NotFound, ReleaseConflict, StaleRelease, Unavailable
+from domain.errors import ReleaseConflict, StaleRelease, Unavailable
 from domain.ports import Generations, ReleaseStore
 from domain.releases import Generation, Pointer, Release, Stage
 
@@ -57,7 +57,7 @@ class ReleaseView:
 
         Raises:
             StaleRelease: it could not be read anew within the lease.
-            NotFound: the kind has no release yet.
+            Unavailable: the kind has no release yet.
         """
         try:
             seen = self._fresh(kind)
@@ -93,9 +93,11 @@ class ReleaseView:
             return self._seen[kind]
 
 
-def no_release(kind: str) -> NotFound:
+def no_release(kind: str) -> Unavailable:
     """The error for a kind that nobody has indexed yet."""
-    return NotFound(f"kind {kind}", expected="an index", got="none", fix="Run `sidetower index` for this kind first.")
+    return Unavailable(
+        f"kind {kind}", expected="an index", got="none", fix="Run `sidetower index` for this kind first."
+    )
 
 
 def begin(releases: ReleaseStore, generations: Generations, generation: Generation, bundle: str) -> Release:

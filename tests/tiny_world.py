@@ -49,7 +49,16 @@ CARS: Final[dict[str, dict[str, Car]]] = {
         "car-3": Car(
             "Electric runabout", "Its running costs are near zero", "nissan", 12_000, 0.7, 3, True, ("white",)
         ),
-        "car-4": Car("Citroën from Zürich", "Sliding door, 320d engine", "citroen", 7_000, 0.6, 4, False, ("grey",)),
+        "car-4": Car(
+            "Citroën from Zürich",
+            "Sliding door, 320d engine, Straßenlage, from Ørsted",
+            "citroen",
+            7_000,
+            0.6,
+            4,
+            False,
+            ("grey",),
+        ),
         "car-5": Car("Grey van", "Delivery van with roof rack", "fiat", 15_000, 0.5, 5, False, ("grey",)),
         "car-6": Car("White van", "Delivery van with tail lift", "ford", 16_000, 0.5, 6, False, ("white",)),
         "car-7": Car("Vintage roadster", "Restored in 1967 style", "mg", 30_000.5, -0.4, 7, aside=2),

@@ -16,6 +16,7 @@ from domain.releases import Generation
 from domain.search import Candidate
 from domain.vectors import DIMENSIONS, Array
 from domain.versions import Phase, StoredItem, VectorState
+from plugin.embedded.folding import folded
 
 #: What `stored_item` reads, in this order, of an item row `i` and its body row `b`.
 COLUMNS: Final = (
@@ -156,7 +157,8 @@ def _texts(item: Item, generation: Generation) -> tuple[str | None, ...]:
     for name in item.texts:
         if name not in generation.text_weights:
             raise _undeclared(item.key, "text", name, list(generation.text_weights))
-    return tuple(item.texts.get(name) for name in generation.text_weights)
+    found = (item.texts.get(name) for name in generation.text_weights)
+    return tuple(None if text is None else folded(text) for text in found)
 
 
 def _filters(item: Item, generation: Generation) -> Iterator[tuple[int, FilterValue]]:

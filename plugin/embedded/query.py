@@ -14,6 +14,7 @@ from domain.items import FilterValue
 from domain.releases import Generation
 from domain.search import Exists, Filter, Not, Query, Range, Scope, Term, Terms
 from plugin.embedded.documents import comparable, field_numbers
+from plugin.embedded.folding import folded
 
 #: A run of letters and digits; what the index takes for a word.
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -50,7 +51,7 @@ class Postings:
 def match_text(text: str) -> str:
     """The FTS5 expression that any word of the text fulfils; empty when it has no word."""
     # Composed, so that an accent of its own does not cut a word in two.
-    words = _WORD.findall(unicodedata.normalize("NFC", text))
+    words = _WORD.findall(folded(unicodedata.normalize("NFC", text)))
     return " OR ".join(f'"{word}"' for word in dict.fromkeys(words))
 
 

@@ -36,7 +36,7 @@ def _run_celery(config: Path) -> None:
     os.environ["SIDETOWER_CONFIG"] = str(config)
     from sidetower.worker import app
 
-    app.worker_main(["worker", "--beat", "--loglevel=INFO", "--without-gossip", "--without-mingle"])
+    app.worker_main(["worker", "--beat", "--loglevel=WARNING", "--without-gossip", "--without-mingle"])
 
 
 def _embed_alone(settings: Config) -> None:

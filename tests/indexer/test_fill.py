@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.errors import InvalidItem
-from domain.items import Removal
+from domain.items import Item, Removal
 from domain.search import Query, QueryVector, Scope
 from indexer.fill import Filler
 from tests.indexer.conftest import House, item
@@ -47,7 +47,7 @@ def test_every_outcome_is_counted(house: House) -> None:
     house.begin()
     house.live.apply([item(1, 5), item(2, 5), Removal(item(3).key, 5)])
     broken = InvalidItem("cars.jsonl line 4", expected="an id", got="none", fix="Give it one.")
-    told = [item(1, 4), item(2, 5, title="other"), item(3, 4), broken, item(4, 1)]
+    told: list[Item | InvalidItem] = [item(1, 4), item(2, 5, title="other"), item(3, 4), broken, item(4, 1)]
     report = Filler(house.engine, "listing-g1", house.embedder).fill(told)
     assert (report.total, report.stale, report.conflicting, report.failed, report.written) == (5, 2, 1, 1, 1)
     assert any("cars.jsonl line 4" in error for error in report.errors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.errors import NotFound, StaleRelease, Unavailable
+from domain.errors import StaleRelease, Unavailable
 from domain.ports import ReleaseStore
 from domain.releases import Held, Release, Stage
 from indexer.releases import LEASE_SECONDS, ReleaseView, begin, finish
@@ -41,7 +41,7 @@ def test_begin_and_finish_can_be_repeated(house: House) -> None:
 
 
 def test_a_kind_without_release_says_what_to_run(house: House) -> None:
-    with pytest.raises(NotFound, match="sidetower index"):
+    with pytest.raises(Unavailable, match="sidetower index"):
         house.view.for_writing(KIND)
 
 
