@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check install-demo install-test install-text bench-catalogues bench-similar bench-kill
+.PHONY: help demo test test-nightly check install-demo install-test install-text bench-catalogues bench-similar bench-kill
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
@@ -45,6 +45,9 @@ check: $(VENV)/.test ## formatting, lint, types, import arrows
 
 test: check ## set up and run the checks and the whole suite; absent servers are skipped with a word
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-nightly: $(VENV)/.test ## the engine contract and the indexer on the older OpenSearch, 2.19.6
+	SIDETOWER_TEST_OPENSEARCH_VERSION=2.19.6 $(BIN)/python -m pytest tests/contracts tests/indexer tests/unit/opensearch $(PYTEST_ARGS)
 
 bench-catalogues: $(VENV)/.test ## index real catalogues on both engines: items/s, sizes, answers
 	$(BIN)/python -m benchmarks.catalogues
