@@ -132,29 +132,34 @@ def engine_url(name: str, root: Path) -> Iterator[str]:
 def trial(root: Path, name: str, url: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """All kills on one engine, each in a folder and index prefix of its own."""
     rng = random.Random(arguments.seed)
-    killed, wrong, whole = 0, [], 0.0
-    for number in range(arguments.kills + 1):
-        folder = root / f"{name}-{number}"
-        folder.mkdir()
-        engine = f'[engine]\npath = "{folder}"\nprefix = "kill{number}-"\n' + (f'opensearch = "{url}"\n' if url else "")
-        (folder / "sidetower.toml").write_text(engine + CONFIG)
-        newest = write_catalogue(folder / "items.jsonl", arguments.items, number)
-        if number == 0:
-            whole = run_to_end(folder)
-        else:
-            moment = rng.uniform(0, whole)
-            killed += run_and_kill(folder, moment)
-            run_to_end(folder)
-        found = faults(folder, newest)
-        wrong += found
-        print(f"{name} {number}: {'; '.join(found[:3]) or 'right'}", flush=True)
-    return {
-        "engine": name,
-        "items": arguments.items,
-        "kills": killed,
-        "whole run s": round(whole, 1),
-        "faults": len(wrong),
-    }
+    whole, _ = _round(root, f"{name}-whole", url, arguments.items, None)
+    killed, wrong = 0, 0
+    while killed < arguments.kills:
+        # A moment after the end kills nothing and does not count.
+        moment = rng.uniform(0, whole)
+        _, found = _round(root, f"{name}-{killed}", url, arguments.items, moment)
+        if found is None:
+            continue
+        killed += 1
+        wrong += len(found)
+        print(f"{name} {killed}, killed after {moment:.1f} s: {'; '.join(found[:3]) or 'right'}", flush=True)
+    return {"engine": name, "items": arguments.items, "kills": killed, "whole run s": round(whole, 1), "faults": wrong}
+
+
+def _round(root: Path, name: str, url: str, items: int, moment: float | None) -> tuple[float, list[str] | None]:
+    """One catalogue in a folder of its own: killed at the moment, run to the end, looked through.
+
+    Returns:
+        Seconds of the last run, and what is wrong; None when the run ended before the moment.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=root))
+    server = f'opensearch = "{url}"\n' if url else ""
+    engine = f'[engine]\npath = "{folder}"\nprefix = "{folder.name.lower()}-"\n{server}'
+    (folder / "sidetower.toml").write_text(engine + CONFIG)
+    newest = write_catalogue(folder / "items.jsonl", items, len(name))
+    if moment is not None and not run_and_kill(folder, moment):
+        return 0.0, None
+    return run_to_end(folder), faults(folder, newest)
 
 
 def main() -> None:
