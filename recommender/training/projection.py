@@ -12,9 +12,9 @@ from domain.features import ItemFeatures
 from domain.vectors import DIMENSIONS, Array, unit
 
 #: Shares of text, categories and numbers in the similarity of two items that have all three.
-TEXT_SHARE: Final = 0.6
-CATEGORY_SHARE: Final = 0.3
-NUMBER_SHARE: Final = 0.1
+TEXT_SHARE: Final = 0.4
+CATEGORY_SHARE: Final = 0.4
+NUMBER_SHARE: Final = 0.2
 #: Scaled numbers this far apart (in interquartile ranges) or farther count as opposite.
 FARTHEST: Final = 4.0
 #: A category counts when at least this many items of the sample have it; a small sample asks for two.

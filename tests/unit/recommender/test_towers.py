@@ -124,6 +124,8 @@ def test_one_click_of_long_ago_is_no_taste(networks: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 1_000])
 def test_scorer_equals_tensorflow(networks: dict[str, Any], count: int) -> None:
+    from recommender.training.zero_networks import PERSONAL
+
     rng = np.random.default_rng(count)
     query, user, items = units(rng), units(rng), units(rng, count)
     signals = np.zeros((count, NO_SIGNALS), np.float32)
@@ -132,7 +134,7 @@ def test_scorer_equals_tensorflow(networks: dict[str, Any], count: int) -> None:
     np.testing.assert_allclose(found.relevance, np.asarray(expected["relevance"]), atol=1e-4)
     np.testing.assert_allclose(found.personal, np.asarray(expected["personal"]), atol=1e-4)
     np.testing.assert_allclose(found.relevance, items @ query, atol=1e-5)
-    np.testing.assert_allclose(found.personal, items @ user, atol=1e-5)
+    np.testing.assert_allclose(found.personal, PERSONAL * (items @ user), atol=1e-5)
     assert found.gate == pytest.approx(float(expected["gate"]))
 
 
