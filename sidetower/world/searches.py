@@ -74,10 +74,10 @@ def searches(shoppers: Sequence[Shopper]) -> list[DemoSearch]:
             found.append(DemoSearch("listing", shop, text, chosen.user_id, why))
     new = next((one for one in shoppers if one.tenant == "autohaus" and not one.events), None)
     if new:
-        why = "Nobody knows this shopper yet: the order is the search engine's own."
+        why = "Nobody knows this shopper yet: only the query speaks, by words and by meaning."
         found.append(DemoSearch("listing", "autohaus", "car for the city", new.user_id, why))
-    why = "Asked in a customer's words; the answer has another name: 'Reset a forgotten password'."
-    found.append(DemoSearch("article", "autohaus", "I can't log in any more", "", why))
+    why = "Many articles speak of passwords; the one that answers this should lead."
+    found.append(DemoSearch("article", "autohaus", "forgot my password", "", why))
     why = "People describe what they see; the articles name the cause."
     found.append(DemoSearch("article", "norrhem", "water on the floor and the pump keeps running", "", why))
     return found
