@@ -160,10 +160,13 @@ def fuse(legs: Sequence[Sequence[ItemKey]], limit: int) -> list[tuple[ItemKey, f
         limit: how many to keep.
 
     Returns:
-        Keys and scores, best first, ties by id.
+        Keys and scores, best first. Ties go to the earlier leg, then by id: a new item that was found by its words
+        stands before one that is merely near, while its own vector is still to come.
     """
     scores: dict[ItemKey, float] = {}
-    for leg in legs:
+    found_by: dict[ItemKey, int] = {}
+    for number, leg in enumerate(legs):
         for rank, key in enumerate(leg, start=1):
             scores[key] = scores.get(key, 0.0) + 1 / (RRF_CONSTANT + rank)
-    return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
+            found_by.setdefault(key, number)
+    return sorted(scores.items(), key=lambda pair: (-pair[1], found_by[pair[0]], pair[0]))[:limit]

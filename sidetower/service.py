@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sidetower.agreement import check_agreement
 from sidetower.config import DEFAULT_FILE, load_config
 from sidetower.embedding import embed_until
 from sidetower.parts import Parts
@@ -33,13 +34,18 @@ def create(parts: Parts) -> FastAPI:
             bundle=parts.bundle,
             kinds=parts.config.kinds,
             apply=parts.live.apply,
-            checks={"search engine": lambda: _reachable(parts)},
+            checks={"search engine": lambda: _reachable(parts), "configuration": lambda: _agreed(parts)},
         )
     )
     if not parts.config.queue.redis:
         # A daemon: what it had in hand when the process ends is pending in the index, and found at the next start.
         threading.Thread(target=embed_until, args=(parts, threading.Event()), name="embed", daemon=True).start()
     return application
+
+
+def _agreed(parts: Parts) -> None:
+    for kind in parts.config.kinds.values():
+        check_agreement(parts, kind)
 
 
 def _reachable(parts: Parts) -> None:
