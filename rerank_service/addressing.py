@@ -13,17 +13,15 @@ from domain.items import ItemKey
 TENANT_HEADER: Final = "X-Sidetower-Tenant"
 
 
-async def _tenant(
-    request: Request,
-    told: Annotated[
-        str | None, Header(alias=TENANT_HEADER, description="Whose items: 1 to 64 bytes of printable UTF-8.")
-    ] = None,
-) -> str:
+_Told = Annotated[str | None, Header(alias=TENANT_HEADER, description="Whose items: 1 to 64 bytes of printable UTF-8.")]
+
+
+async def _tenant_if_told(request: Request, told: _Told = None) -> str:
     values = request.headers.getlist(TENANT_HEADER)
-    if len(values) != 1 or not told:
-        got = f"{len(values)} of them" if len(values) > 1 else "none"
-        fix = "Let the host's backend set it, never the person's browser."
-        raise InvalidQuery(f"header {TENANT_HEADER}", expected="the tenant, once", got=got, fix=fix)
+    if not values:
+        return ""
+    if len(values) > 1 or not told:
+        raise _not_one(f"{len(values)} of them" if told else "none")
     try:
         # HTTP hands headers over as latin-1; tenants are UTF-8.
         tenant = told.encode("latin-1").decode("utf-8")
@@ -35,6 +33,26 @@ async def _tenant(
             got=repr(told)[:120],
             fix="Send the tenant as it is configured at the host.",
         ) from error
+
+
+async def _tenant(told: Annotated[str, Depends(_tenant_if_told)]) -> str:
+    return required_tenant(told)
+
+
+def required_tenant(told: str) -> str:
+    """The tenant, where a request cannot do without one.
+
+    Raises:
+        InvalidQuery: none was told.
+    """
+    if not told:
+        raise _not_one("none")
+    return told
+
+
+def _not_one(got: str) -> InvalidQuery:
+    fix = "Let the host's backend set it, never the person's browser."
+    return InvalidQuery(f"header {TENANT_HEADER}", expected="the tenant, once", got=got, fix=fix)
 
 
 async def _path_in_utf8(request: Request) -> None:
@@ -49,5 +67,7 @@ async def _path_in_utf8(request: Request) -> None:
 
 #: The tenant of the request; 422 without one.
 Tenant = Annotated[str, Depends(_tenant)]
+#: The tenant of the request, or "" without one.
+TenantIfTold = Annotated[str, Depends(_tenant_if_told)]
 #: Refuses ids that the server could only read with replacement characters: two of them would become one.
 PathInUtf8: Final = Depends(_path_in_utf8)

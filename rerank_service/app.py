@@ -9,6 +9,9 @@ from fastapi import FastAPI
 
 from domain.errors import SidetowerError
 from rerank_service.body_limit import BodyLimit
+from rerank_service.bulk import Bulk
+from rerank_service.bulk_routes import BULK_PATH, bulk_routes
+from rerank_service.changes import RevisionClock
 from rerank_service.degraded import Tally
 from rerank_service.engine_pool import EnginePool
 from rerank_service.error_answers import answer_errors
@@ -16,6 +19,8 @@ from rerank_service.health_routes import health_routes
 from rerank_service.item_routes import item_routes
 from rerank_service.parts import ServiceParts
 from rerank_service.readiness import Readiness
+from rerank_service.rerank_routes import rerank_routes
+from rerank_service.reranks import Reranks
 from rerank_service.search_routes import search_routes, similar_routes
 from rerank_service.searches import Searches
 from rerank_service.shelf import BundleShelf
@@ -23,7 +28,7 @@ from rerank_service.snapshot import Snapshots
 
 
 def create_app(parts: ServiceParts) -> FastAPI:
-    """The service over these parts: search, similar items, items, health.
+    """The service over these parts: search, rerank, similar items, items, health.
 
     It has no sign-in of its own: bind it to loopback or a private network; the host's backend is the caller.
     """
@@ -34,6 +39,8 @@ def create_app(parts: ServiceParts) -> FastAPI:
     searches = Searches(parts.engine, snapshots, tally)
     readiness = Readiness(snapshots, parts.kinds, parts.checks)
     pool = EnginePool()
+    reranks = Reranks(parts.engine, snapshots, searches.ranker, pool, tally)
+    clock = RevisionClock()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -52,10 +59,12 @@ def create_app(parts: ServiceParts) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, streamed=frozenset({BULK_PATH}))
     answer_errors(app)
     app.include_router(search_routes(searches, parts.kinds, pool))
     app.include_router(similar_routes(searches, parts.kinds, pool))
-    app.include_router(item_routes(parts.apply, parts.kinds, pool))
+    app.include_router(rerank_routes(reranks, parts.kinds))
+    app.include_router(item_routes(parts.apply, parts.kinds, clock, pool))
+    app.include_router(bulk_routes(Bulk(parts.apply, parts.kinds, clock), pool))
     app.include_router(health_routes(readiness, tally, pool))
     return app

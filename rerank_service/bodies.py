@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from domain.catalogue import Kind
 from domain.errors import InvalidItem, InvalidQuery
@@ -19,6 +19,8 @@ from rerank_service.snapshot import kind_of
 MAX_PAGE: Final = 100
 MAX_QUERY_CHARACTERS: Final = 1_000
 MAX_EVENTS: Final = 1_000
+#: As long as OpenSearch's own ids may be; a longer one is a mistake.
+MAX_ID_CHARACTERS: Final = 512
 #: The first second of the year 5138; a time beyond it was told in milliseconds.
 _LATEST: Final = 1e11
 
@@ -27,35 +29,90 @@ Group = Annotated[str, Field(min_length=1, max_length=200)]
 Groups = Annotated[list[Group], Field(max_length=1_000)]
 
 
-class _Body(BaseModel):
+def _host_id(value: Any) -> str | int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError("an id: text or a whole number")
+    if not 1 <= len(str(value)) <= MAX_ID_CHARACTERS:
+        raise ValueError(f"an id of 1 to {MAX_ID_CHARACTERS} characters")
+    return value
+
+
+#: An id as the host writes it. Not a union: errors of a union name its members instead of the field.
+HostId = Annotated[
+    Any,
+    AfterValidator(_host_id),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1, "maxLength": 512}, {"type": "integer"}]}),
+]
+
+
+class StrictBody(BaseModel):
     """Unknown fields and numbers in quotes are told, not guessed."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class EventBody(_Body):
+class EventBody(StrictBody):
     """One thing the person did."""
 
     kind: Text = Field(description="Kind of the item.")
-    id: Text | int = Field(description="The host's id of the item.")
+    id: HostId = Field(description="The host's id of the item.")
     action: Annotated[str, Field(min_length=1, max_length=100)] = Field(description="UBI action_name: click, view, ...")
     timestamp: float = Field(ge=0, le=_LATEST, description="Seconds since 1970.")
 
 
-class SearchBody(_Body):
-    """One search."""
+class RankFields(TypedDict):
+    """The fields of a `RankRequest`."""
+
+    kind: str
+    scope: Scope
+    text: str
+    user: str
+    history: tuple[PastEvent, ...]
+    weight: float
+    deadline: Deadline
+
+
+class RankBody(StrictBody):
+    """What to rank by, wherever the candidates come from."""
 
     kind: Text
-    query: str = Field("", max_length=MAX_QUERY_CHARACTERS, description="Empty: everything that passes the filters.")
-    filters: list[dict[str, Any]] = Field(default_factory=list, description="All must hold.")
-    limit: int = Field(10, ge=1, le=MAX_PAGE)
-    offset: int = Field(0, ge=0, lt=WINDOW)
+    query: str = Field("", max_length=MAX_QUERY_CHARACTERS, description="What the person typed.")
     user: Text = Field("", description="Who is asking; without usable history the answer says so.")
     history: list[EventBody] = Field(default_factory=list, max_length=MAX_EVENTS, description="The newest 50 are read.")
     audiences: Groups = Field(default_factory=list, description='Groups of the person; "*" is always among them.')
     weight: float = Field(DEFAULT_WEIGHT, ge=0, le=1, description="0: the engine's order. 1: the model's full say.")
     deadline_ms: int = Field(round(1000 * DEFAULT_SECONDS), ge=1, le=10_000)
     explain: bool = Field(False, description="Tell what each part added to each score.")
+
+    def rank_fields(self, tenant: str, kinds: Mapping[str, Kind], arrived: float) -> RankFields:
+        """What the ranking core reads of it.
+
+        Args:
+            tenant: whose items.
+            kinds: the kinds that are served.
+            arrived: `time.monotonic()` when the request came.
+
+        Raises:
+            InvalidQuery: a kind of the history is wrong.
+            NotFound: there is no such kind.
+        """
+        return RankFields(
+            kind=kind_of(self.kind, kinds).name,
+            scope=Scope(tenant, frozenset(self.audiences)),
+            text=self.query.strip(),
+            user=self.user,
+            history=past_events(self.history, kinds),
+            weight=self.weight,
+            deadline=Deadline(self.deadline_ms / 1000, arrived),
+        )
+
+
+class SearchBody(RankBody):
+    """One search; without a query, everything that passes the filters."""
+
+    filters: list[dict[str, Any]] = Field(default_factory=list, description="All must hold.")
+    limit: int = Field(10, ge=1, le=MAX_PAGE)
+    offset: int = Field(0, ge=0, lt=WINDOW)
 
     def request(self, tenant: str, kinds: Mapping[str, Kind], arrived: float) -> SearchRequest:
         """The search as the ranking core takes it.
@@ -77,21 +134,8 @@ class SearchBody(_Body):
                 got=f"{self.offset} + {self.limit}",
                 fix="Narrow the search with filters instead of paging on.",
             )
-        for index, event in enumerate(self.history):
-            if event.kind not in kinds:
-                known = ", ".join(sorted(kinds))
-                place = f"body.history[{index}].kind"
-                raise InvalidQuery(place, expected=f"one of: {known}", got=repr(event.kind), fix="Name such a kind.")
-        return SearchRequest(
-            kind=kind.name,
-            scope=Scope(tenant, frozenset(self.audiences)),
-            text=self.query.strip(),
-            filters=parse_filters(self.filters, kind),
-            user=self.user,
-            history=tuple(PastEvent(one.kind, str(one.id), one.action, one.timestamp) for one in self.history),
-            weight=self.weight,
-            deadline=Deadline(self.deadline_ms / 1000, arrived),
-        )
+        filters = parse_filters(self.filters, kind)
+        return SearchRequest(**self.rank_fields(tenant, kinds, arrived), filters=filters)
 
 
 class SimilarQuery(BaseModel):
@@ -113,7 +157,7 @@ class RevisionQuery(BaseModel):
     )
 
 
-class SimilarBody(_Body):
+class SimilarBody(StrictBody):
     """Items like one item."""
 
     filters: list[dict[str, Any]] = Field(default_factory=list, description="All must hold.")
@@ -128,6 +172,20 @@ class SimilarBody(_Body):
         """
         scope = Scope(key.tenant, frozenset(self.audiences))
         return SimilarRequest(kind.name, scope, key.id, parse_filters(self.filters, kind), self.limit)
+
+
+def past_events(told: Sequence[EventBody], kinds: Mapping[str, Kind]) -> tuple[PastEvent, ...]:
+    """The history as the ranking core takes it.
+
+    Raises:
+        InvalidQuery: an event is of a kind that is not served.
+    """
+    for index, event in enumerate(told):
+        if event.kind not in kinds:
+            known = ", ".join(sorted(kinds))
+            place = f"body.history[{index}].kind"
+            raise InvalidQuery(place, expected=f"one of: {known}", got=repr(event.kind), fix="Name such a kind.")
+    return tuple(PastEvent(one.kind, str(one.id), one.action, one.timestamp) for one in told)
 
 
 def key_of(tenant: str, kind: Kind, id_: str) -> ItemKey:

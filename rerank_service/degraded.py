@@ -29,6 +29,10 @@ class Degraded(StrEnum):
     HISTORY_UNKNOWN = "history_unknown"
     #: The items of the history could not be read.
     HISTORY_UNAVAILABLE = "history_unavailable"
+    #: (rerank) Our index or its release could not be read, so nothing is known of the candidates.
+    INDEX_UNAVAILABLE = "index_unavailable"
+    #: (rerank) This process or the search engine has too much to do.
+    BUSY = "busy"
     #: The item whose like is wanted has no vector yet.
     SEED_PENDING = "seed_pending"
 

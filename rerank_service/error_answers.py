@@ -52,14 +52,22 @@ async def _told(_request: Request, error: Exception) -> Response:
 
 async def _invalid(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
-    found = error.errors()
+    return json_answer(error_of_fields(error.errors()), 422)
+
+
+def error_of_fields(found: Sequence[Mapping[str, Any]], whole: str = "request") -> dict[str, dict[str, str]]:
+    """What pydantic found wrong, the first of it in the one shape, the others by name.
+
+    Args:
+        found: its errors.
+        whole: the place of an error that is no field's.
+    """
     first, others = found[0], [_place(one["loc"]) for one in found[1:]]
     fix = _fix(first)
     if others:
         fix += f" Wrong as well: {', '.join(others)}."
     got = "nothing" if first["type"] == "missing" else repr(first.get("input"))[:120]
-    body = error_body("invalid_query", _place(first["loc"]), expected=_expected(first), got=got, fix=fix)
-    return json_answer(body, 422)
+    return error_body("invalid_query", _place(first["loc"]) or whole, expected=_expected(first), got=got, fix=fix)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -86,8 +94,10 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 def _place(location: Sequence[str | int]) -> str:
     place = ""
     for step in location:
+        if isinstance(step, str) and step.startswith("{"):
+            continue  # the tag of a union's shape: no part of the request
         place += f"[{step}]" if isinstance(step, int) else f".{step}"
-    return place.removeprefix(".") or "request"
+    return place.removeprefix(".")
 
 
 def _expected(first: Mapping[str, Any]) -> str:

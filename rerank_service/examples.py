@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 _HIT: Final = {
@@ -21,6 +22,37 @@ _ANSWER: Final = {
     "history_used": 2,
     "took_ms": 11.42,
 }
+_TOLD: Final = {"ranked_by": "b-2f7c31d0", "degraded": None, "history_used": 1, "took_ms": 7.31}
+_RERANKED: Final = {
+    "results": [
+        {
+            "id": "a/15",
+            "index": 1,
+            "score": 1.4627,
+            "engine_rank": 2,
+            "parts": {"engine": 0.5556, "relevance": 0.6482, "personal": 0.2589},
+        }
+    ],
+    "rank_id": "5a1f7a6e-02f3-4a5c-8f0e-7f6f0a3c9f11",
+    **_TOLD,
+}
+_RELEVANT: Final = {
+    "id": "c2b0a7c8-8c0e-4a6b-9e59-3a1f1a5f7a10",
+    "results": [{"index": 1, "relevance_score": 0.914217391}, {"index": 0, "relevance_score": 0.540112205}],
+    "meta": _TOLD | {"history_used": 0},
+}
+_LINES: Final[list[dict[str, Any]]] = [
+    {
+        "op": "put",
+        "kind": "listing",
+        "document": {"listing_id": "a/17", "updated_at": "2026-01-01T00:00:00Z", "title": "BMW 320d Touring"},
+    },
+    {"op": "delete", "kind": "listing", "id": "a/12", "revision": 1767225600001},
+]
+_OUTCOMES: Final[list[dict[str, Any]]] = [
+    {"line": 1, "outcome": "written", "kind": "listing", "id": "a/17", "revision": 1767225600000},
+    {"line": 2, "outcome": "stale", "kind": "listing", "id": "a/12", "revision": 1767225600001},
+]
 _ERROR: Final = {
     "error": {
         "code": "invalid_query",
@@ -56,6 +88,10 @@ def _answers(description: str, example: Any, *statuses: int) -> dict[int | str, 
     return {200: fine, **dict.fromkeys(statuses, error)}
 
 
+def _lines(values: list[dict[str, Any]]) -> str:
+    return "".join(f"{json.dumps(value)}\n" for value in values)
+
+
 SEARCH: Final = _answers("Hits, best first.", _ANSWER, 404, 413, 422, 503)
 SIMILAR: Final = _answers(
     "Hits, nearest first.",
@@ -67,6 +103,15 @@ SIMILAR: Final = _answers(
     422,
     503,
 )
+RERANK: Final = _answers("The candidates, best first; each shape has its own answer.", _RERANKED, 404, 413, 422)
+RERANK[200]["content"]["application/json"] = {
+    "examples": {
+        "candidates": {"summary": "Answer to candidates", "value": _RERANKED},
+        "documents": {"summary": "Answer to documents", "value": _RELEVANT},
+    }
+}
+BULK: Final = _answers("One outcome for each line, in order, while lines are still coming.", None, 422)
+BULK[200]["content"] = {"application/x-ndjson": {"example": _lines(_OUTCOMES)}}
 ITEM: Final = _answers(
     "What became of the change: written or stale.",
     {
@@ -114,6 +159,47 @@ SEARCH_BODY: Final[dict[str, Any]] = {
             "explain": True,
         },
     }
+}
+RERANK_BODY: Final[dict[str, Any]] = {
+    "candidates": {
+        "summary": "Hits of your own engine, for a person",
+        "value": {
+            "kind": "listing",
+            "query": "estate car diesel",
+            "candidates": [
+                {"id": "a/17", "score": 12.9},
+                {"id": "a/15", "score": 11.4},
+                {"id": "a/12", "score": 9.5},
+            ],
+            "user": "u1",
+            "history": [{"kind": "listing", "id": "a/15", "action": "bookmark", "timestamp": 1767223600}],
+            "audiences": ["dealers"],
+            "weight": 1.0,
+            "deadline_ms": 200,
+            "limit": 1,
+            "explain": True,
+        },
+    },
+    "documents": {
+        "summary": "Texts, as Cohere's clients send them",
+        "value": {
+            "model": "sidetower",
+            "kind": "listing",
+            "query": "estate car diesel",
+            "documents": ["MG roadster, petrol", "BMW 320d Touring, diesel estate"],
+            "top_n": 2,
+        },
+    },
+}
+BULK_BODY: Final[dict[str, Any]] = {
+    "required": True,
+    "description": "One JSON object on each line.",
+    "content": {
+        "application/x-ndjson": {
+            "schema": {"type": "string"},
+            "examples": {"changes": {"summary": "A change and a removal", "value": _lines(_LINES)}},
+        }
+    },
 }
 SIMILAR_BODY: Final[dict[str, Any]] = {
     "filtered": {

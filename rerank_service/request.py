@@ -30,19 +30,61 @@ class PastEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchRequest:
-    """One search of one person."""
+class RankRequest:
+    """What to rank by, wherever the candidates come from."""
 
     kind: str
     scope: Scope
-    #: Query text; empty = everything that passes the filters.
+    #: Query text; empty without.
     text: str = ""
-    filters: tuple[Filter, ...] = ()
     #: The person's name at the host; empty for nobody in particular.
     user: str = ""
     history: tuple[PastEvent, ...] = ()
     #: 0 = the engine's order, 1 = the model's full say.
     weight: float = DEFAULT_WEIGHT
+    deadline: Deadline = field(default_factory=Deadline)
+
+    @property
+    def wants_history(self) -> bool:
+        """Whether a person is meant, with or without anything known of them."""
+        return self.weight > 0 and bool(self.history or self.user)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest(RankRequest):
+    """One search of one person; without text it finds everything that passes the filters."""
+
+    filters: tuple[Filter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A candidate that the caller's own engine found."""
+
+    #: The host's id; it may be one that no index of ours holds.
+    id: str
+    #: The caller's score; comparable within one request only.
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class RerankRequest(RankRequest):
+    """The caller's candidates, in the order of the caller's engine, to be ranked for one person."""
+
+    offered: tuple[Offered, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentsRequest:
+    """Texts to be ranked by how well they answer a query."""
+
+    #: Whose bundle reads them.
+    kind: str
+    #: Picks the tenant's own release; empty for the default one.
+    tenant: str
+    query: str
+    #: The texts, in the caller's order.
+    documents: tuple[str, ...]
     deadline: Deadline = field(default_factory=Deadline)
 
 

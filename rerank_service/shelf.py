@@ -13,7 +13,7 @@ import numpy as np
 
 from domain.errors import BundleRefused, SidetowerError
 from domain.features import History
-from domain.ports import Scorer, UserTower
+from domain.ports import Scorer, TextEncoder, UserTower
 from domain.vectors import DIMENSIONS, Array
 
 #: A bundle that could not be loaded is tried again after this many seconds.
@@ -45,6 +45,11 @@ class RankingBundle(Protocol):
     @property
     def manifest(self) -> SignalNames:
         """What it was built with."""
+        ...
+
+    @property
+    def encoder(self) -> TextEncoder:
+        """Texts to text vectors."""
         ...
 
     @property

@@ -9,12 +9,30 @@ import numpy as np
 
 from domain.features import History, Scores
 from domain.items import Item, ItemKey
-from domain.ports import Scorer, UserTower
-from domain.vectors import Array, unit
+from domain.ports import Scorer, TextEncoder, UserTower
+from domain.vectors import DIMENSIONS, Array, unit
 from tests.support.toy_embedder import ToyEmbedder
 
 #: How much an action says.
 ACTIONS = {"impression": 0.0, "view": 1.0, "purchase": 4.0}
+
+
+class ToyTextEncoder:
+    """Hashed words; a text without a letter or digit gives zero.
+
+    Args:
+        identity: what its vectors belong to.
+    """
+
+    def __init__(self, identity: str = "toy") -> None:
+        self.identity = identity
+        self.dimension = DIMENSIONS
+
+    def encode(self, texts: Sequence[str]) -> Array:
+        """Unit vectors ``[n, 128]``."""
+        known = [text if any(letter.isalnum() for letter in text) else "" for text in texts]
+        items = [Item(ItemKey("t", "query", "q"), 0, texts={"query": text}) for text in known]
+        return ToyEmbedder(self.identity).embed(items)
 
 
 class ToyUserTower:
@@ -52,16 +70,14 @@ class ToyBundle:
     id: str = "toy-1"
     space: str = "toy"
     manifest: ToyManifest = field(default_factory=ToyManifest)
+    encoder: TextEncoder = field(default_factory=ToyTextEncoder)
     user_tower: UserTower = field(default_factory=ToyUserTower)
     scorer: Scorer = field(default_factory=ToyScorer)
 
     def embed_query(self, text: str) -> Array | None:
         """Unit vector ``[128]``; None when there is no word in it."""
-        if not any(letter.isalnum() for letter in text):
-            return None
-        item = Item(ItemKey("t", "query", "q"), 0, texts={"query": text})
-        vector: Array = ToyEmbedder(self.space).embed([item])[0]
-        return vector
+        vector: Array = ToyTextEncoder(self.space).encode([text])[0]
+        return vector if vector.any() else None
 
     def history(self, vectors: Array, action_names: Sequence[str], ages_seconds: Sequence[float]) -> History:
         """Events as the user tower reads them; impressions say nothing."""

@@ -4,86 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from domain.errors import BundleRefused, Unavailable
-from domain.features import History, Scores
-from domain.ports import SearchEngine
-from domain.search import Candidate, Query, Scope
+from domain.errors import BundleRefused
+from domain.features import Scores
+from domain.search import Query, Scope
 from domain.vectors import Array
 from domain.versions import VectorState, ready
 from rerank_service.shelf import RankingBundle
+from tests.service.rerank.faults import FailingTower, OneCallFails, SlowQueries, SlowScorer
 from tests.service.rerank.world import LISTING, World, engine_order, ids, listing, seen
 from tests.support.service_client import ServiceClient
 from tests.support.toy_bundle import ToyBundle
 from tests.support.toy_embedder import ToyEmbedder
-
-WARM_ITEMS = 2
-
-
-class FailingTower:
-    """A user tower that is fine while it is warmed, and raises from then on."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def embed(self, history: History, query: Array | None) -> Array:
-        self.calls += 1
-        if self.calls > 1:
-            raise RuntimeError("the network is broken")
-        first: Array = history.items[0]
-        return first
-
-
-class SlowScorer:
-    """A scorer that is fast with the two items of the warm-up only, until it is let go."""
-
-    def __init__(self) -> None:
-        self.let_go = threading.Event()
-
-    def score(self, query: Array | None, user: Array | None, items: Array, signals: Array) -> Scores:
-        if len(items) > WARM_ITEMS:
-            self.let_go.wait(10)
-        zero = np.zeros(len(items), dtype=np.float32)
-        return Scores(zero, 0.0, zero)
-
-
-@dataclass(frozen=True)
-class SlowQueries(ToyBundle):
-    """A bundle whose text encoder hangs on every query but the warm-up, until it is let go."""
-
-    let_go: threading.Event = field(default_factory=threading.Event)
-
-    def embed_query(self, text: str) -> Array | None:
-        if text != "warm up":
-            self.let_go.wait(10)
-        return super().embed_query(text)
-
-
-class OneCallFails:
-    """The engine, one of its calls unavailable."""
-
-    def __init__(self, engine: SearchEngine, failing: str) -> None:
-        self._engine = engine
-        self._failing = failing
-
-    def search(self, generation: str, scope: Scope, query: Query) -> list[Candidate]:
-        self._check("search")
-        return self._engine.search(generation, scope, query)
-
-    def lookup(self, generation: str, scope: Scope, ids: Sequence[str]) -> Mapping[str, Candidate]:
-        self._check("lookup")
-        return self._engine.lookup(generation, scope, ids)
-
-    def _check(self, call: str) -> None:
-        if call == self._failing:
-            raise Unavailable("search engine", expected="an answer", got="none", fix="Start it.")
 
 
 def text_order(world: World, text: str) -> list[tuple[str, float]]:

@@ -10,7 +10,7 @@ import pytest
 
 from domain.items import Change
 from domain.versions import ItemOutcome, Outcome
-from rerank_service.item_routes import RevisionClock, read_revision
+from rerank_service.changes import RevisionClock, read_revision
 from tests.service.rerank.world import World, ids, listing
 from tests.support.service_client import ServiceClient
 
@@ -93,7 +93,7 @@ def test_a_removal_needs_the_hosts_revision_where_it_has_one(client: ServiceClie
 
 @pytest.mark.parametrize(("told", "revision"), [("17", 17), ("1970-01-01T00:00:01Z", 1000), ("1970-01-02", 86_400_000)])
 def test_revisions_are_numbers_or_dates(told: str, revision: int) -> None:
-    assert read_revision(told) == revision
+    assert read_revision(told, "revision") == revision
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
+import re
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from rerank_service import examples
@@ -25,16 +30,18 @@ def routes(empty_world: World) -> dict[str, Any]:
 
 
 def test_every_route_has_an_example_and_the_error_shape(routes: dict[str, Any]) -> None:
-    assert len(routes) == 5
+    assert len(routes) == 7
     for path, methods in routes.items():
         for method, route in methods.items():
             answers = route["responses"]
-            assert "example" in answers["200"]["content"]["application/json"], (method, path)
+            (told,) = answers["200"]["content"].values()
+            assert {"example", "examples"} & set(told), (method, path)
             if path.startswith("/v1"):
                 error = answers["422"]["content"]["application/json"]["schema"]["properties"]["error"]
                 assert set(error["properties"]) == {"code", "place", "expected", "got", "fix"}
             if "requestBody" in route:
-                assert route["requestBody"]["content"]["application/json"]["examples"], (method, path)
+                (asked,) = route["requestBody"]["content"].values()
+                assert asked["examples"], (method, path)
 
 
 def test_every_route_and_reason_is_in_the_reference(routes: dict[str, Any]) -> None:
@@ -66,3 +73,70 @@ def test_the_other_examples_answer_as_theirs_do(north: ServiceClient) -> None:
     assert set(told) == set(examples.ITEM[200]["content"]["application/json"]["example"])
     ready = north.ask("GET", "/readyz").json()
     assert set(ready) == set(examples.READY[200]["content"]["application/json"]["example"])
+
+
+@pytest.mark.parametrize("shape", ["candidates", "documents"])
+def test_the_example_reranks_answer_as_their_examples_do(north: ServiceClient, shape: str) -> None:
+    body = examples.RERANK_BODY[shape]["value"]
+    answer = north.ask("POST", "/v1/rerank", json=body)
+    assert answer.status_code == 200, answer.text
+    example: dict[str, Any] = examples.RERANK[200]["content"]["application/json"]["examples"][shape]["value"]
+    assert set(answer.json()) == set(example)
+    assert set(answer.json()["results"][0]) <= set(example["results"][0])
+    assert len(answer.json()["results"]) == len(example["results"])
+    assert shape == "candidates" or set(answer.json()["meta"]) == set(example["meta"])
+
+
+def test_the_example_lines_are_answered_as_their_example_is(north: ServiceClient) -> None:
+    lines = examples.BULK_BODY["content"]["application/x-ndjson"]["examples"]["changes"]["value"].splitlines()
+    changes = [json.loads(line) for line in lines]
+    changes[0]["document"] |= {"version": 1, "visible_to": ["*"]}
+    example = examples.BULK[200]["content"]["application/x-ndjson"]["example"].splitlines()
+    assert [list(told) for told in north.bulk(*changes)] == [list(json.loads(line)) for line in example]
+
+
+@pytest.mark.parametrize("example", ["RERANK_BODY", "BULK_BODY"])
+def test_the_reference_shows_the_examples(example: str) -> None:
+    shown = [json.loads(block) for block in re.findall(r"^\{\n.*?^\}$", REFERENCE, re.DOTALL | re.MULTILINE)]
+    if example == "RERANK_BODY":
+        for one in examples.RERANK_BODY.values():
+            value = {name: part for name, part in one["value"].items() if name not in {"weight", "deadline_ms"}}
+            assert value in shown
+        for one in examples.RERANK[200]["content"]["application/json"]["examples"].values():
+            assert one["value"] in shown
+    else:
+        lines = examples.BULK_BODY["content"]["application/x-ndjson"]["examples"]["changes"]["value"]
+        assert lines + "```" in REFERENCE
+        assert examples.BULK[200]["content"]["application/x-ndjson"]["example"] + "```" in REFERENCE
+
+
+class Answered:
+    """What `requests` gives for an answer."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.json = answer.json
+        self._answer = answer
+
+    def raise_for_status(self) -> None:
+        if self._answer.is_error:
+            raise ConnectionError
+
+
+def test_the_reference_calls_rerank_as_it_is(north: ServiceClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`requests` itself is not among our dependencies: a stand-in carries its one call to the service."""
+
+    class Session:
+        def post(self, url: str, json: Any, headers: dict[str, str], timeout: float) -> Answered:
+            json = json | {"deadline_ms": 10_000}
+            return Answered(north.ask("POST", url.removeprefix("http://service"), json=json, headers=headers))
+
+    stand_in: Any = types.ModuleType("requests")
+    stand_in.Session, stand_in.RequestException = Session, ConnectionError
+    monkeypatch.setitem(sys.modules, "requests", stand_in)
+    (code,) = re.findall(r"```python\n(.*?)```", REFERENCE, re.DOTALL)
+    names: dict[str, Any] = {"URL": "http://service"}
+    exec(code, names)  # noqa: S102 - our own page
+    hits = [{"_id": "n5", "_score": 2.0}, {"_id": "n4", "_score": 2.0}, {"_id": "n1", "_score": 2.0}]
+    ranked = names["reranked"](hits, "red estate diesel", seen("n1"), "north")
+    assert [hit["_id"] for hit in ranked] == ["n1", "n5", "n4"]
+    assert names["reranked"]([*hits, hits[0]], "red", [], "north") == [*hits, hits[0]]

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.service.rerank.served_process import Served
+
 HEADERS = {"X-Sidetower-Tenant": "north"}
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture
+def address(served: Served) -> str:
     """Where a service process listens, on loopback."""
-    folder = tmp_path_factory.mktemp("served")
-    command = [sys.executable, "-m", "uvicorn", "--factory", "tests.service.rerank.served_world:serve"]
-    process = subprocess.Popen(
-        [*command, "--host", "127.0.0.1", "--port", "0", "--no-access-log"],
-        env=os.environ | {"SIDETOWER_TEST_FOLDER": str(folder), "PYTHONUNBUFFERED": "1"},
-        cwd=Path(__file__).parents[3],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
-    told = ""
-    for line in process.stderr:
-        told += line
-        if found := re.search(r"running on (http://127\.0\.0\.1:\d+)", line):
-            break
-    else:
-        pytest.fail(f"the service did not start: {told}")
-    yield found.group(1)
-    process.terminate()
-    with process.stderr:
-        process.stderr.read()
-    # After its orderly shutdown uvicorn ends by the signal it was sent.
-    assert process.wait(20) == -signal.SIGTERM
+    return served.address
 
 
 def test_it_answers_ranked_from_its_first_request_on(address: str) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.rerank.world import LISTING, World, ids, seen
+from tests.service.rerank.faults import SlowEncoder
+from tests.service.rerank.world import LISTING, World, ids, listing, seen
 from tests.support.service_client import ServiceClient
+from tests.support.toy_bundle import ToyBundle
 
 
 @pytest.fixture
@@ -105,6 +107,9 @@ def test_a_request_without_a_proper_tenant_is_refused(world: World, header: str 
         ("POST", "/v1/search", {"kind": "listing"}),
         ("GET", "/v1/similar/listing/n1", None),
         ("POST", "/v1/similar/listing/n1", {}),
+        ("POST", "/v1/rerank", {"kind": "listing", "candidates": [{"id": "n1"}]}),
+        ("POST", "/v1/rerank", {"kind": "listing", "query": "red", "documents": ["red"], "item_ids": ["n1"]}),
+        ("POST", "/v1/items/bulk", {"op": "delete", "kind": "listing", "id": "n1", "revision": 9}),
         ("PUT", "/v1/items/listing/n1", {"title": "x", "version": 1, "visible_to": ["*"]}),
         ("DELETE", "/v1/items/listing/n1?revision=9", None),
     ):
@@ -142,3 +147,67 @@ def test_a_document_that_names_another_tenant_is_refused(world: World) -> None:
     answer = client.ask("PUT", "/v1/items/listing/n1", json=document)
     assert answer.status_code == 422
     assert answer.json()["error"]["place"] == "field shop"
+
+
+def reranked(client: ServiceClient, *ids_: str, **asked: Any) -> list[dict[str, Any]]:
+    """The results of candidates between which the engine makes no difference, ids left out."""
+    answer = client.rerank(*({"id": id_, "score": 1.0} for id_ in ids_), explain=True, **asked)
+    assert "red tractor" not in str(answer)
+    return [{name: value for name, value in one.items() if name != "id"} for one in answer["results"]]
+
+
+@pytest.mark.parametrize("hidden", ["s1", "dealer", "removed", "pending", "x" * 401, "*", "-"])
+@pytest.mark.parametrize("asked", [{"query": "red tractor of the south auction lot"}, {"history": seen("n4", "s1")}])
+def test_a_candidate_that_is_hidden_is_as_one_that_is_nowhere(
+    world: World, north: ServiceClient, hidden: str, asked: dict[str, Any]
+) -> None:
+    world.tell("north", LISTING, listing("removed", "red tractor"))
+    assert north.ask("DELETE", "/v1/items/listing/removed?revision=2").status_code == 200
+    world.tell("north", LISTING, listing("pending", "red tractor"), embed=False)
+    for place in range(3):
+        offered = ["n5", "n1"]
+        offered.insert(place, hidden)
+        unknown = ["nowhere" if id_ == hidden else id_ for id_ in offered]
+        assert reranked(north, *offered, **asked) == reranked(north, *unknown, **asked)
+    alone = north.rerank(hidden, **asked, explain=True)
+    assert alone["degraded"] == "no_vectors"
+
+
+def test_a_candidate_of_a_shared_id_is_ones_own_item(north: ServiceClient, south: ServiceClient) -> None:
+    asked: dict[str, Any] = {"query": "lorry of the south"}
+    assert reranked(north, "shared", **asked)[0]["parts"]["relevance"] < 0.5
+    assert reranked(south, "shared", **asked)[0]["parts"]["relevance"] > 0.5
+
+
+def test_candidates_outside_the_audience_are_not_read(north: ServiceClient) -> None:
+    for audiences in ([], ["staff"], ["*"], ["dealer"]):
+        parts = reranked(north, "n1", "dealer", query="auction lot", audiences=audiences)[1]["parts"]
+        assert set(parts) == {"engine"}
+    inside = reranked(north, "n1", "dealer", query="auction lot", audiences=["dealers"])
+    assert all("relevance" in one["parts"] for one in inside)
+
+
+def test_bulk_changes_reach_ones_own_tenant_only(world: World, north: ServiceClient, south: ServiceClient) -> None:
+    document = {"title": "red lorry taken over", "version": 9, "visible_to": ["*"], "listing_id": "shared"}
+    north.bulk({"op": "put", "kind": "listing", "document": document})
+    south.bulk({"op": "delete", "kind": "listing", "id": "n1", "revision": 9})
+    world.engine.refresh("listing-g1")
+    assert "red lorry of the south" in [hit["fields"]["title"] for hit in south.search(query="lorry")["hits"]]
+    assert "n1" in ids(north.search(query="estate"))
+
+
+def test_a_bulk_line_that_names_another_tenant_is_refused(world: World) -> None:
+    told = replace(LISTING, tenant="shop")
+    client = ServiceClient(world.app(kinds={"listing": told}), "north")
+    document = {"listing_id": "n1", "title": "x", "version": 1, "visible_to": ["*"], "shop": "south"}
+    (answer,) = client.bulk({"op": "put", "kind": "listing", "document": document})
+    assert (answer["outcome"], answer["error"]["place"]) == ("invalid", "field shop")
+
+
+def test_texts_kept_for_one_tenant_are_embedded_again_for_another(world: World) -> None:
+    counting = SlowEncoder()
+    world.bundles["toy-1"] = ToyBundle(encoder=counting)
+    app = world.app()
+    for tenant in ("north", "south", None, "north"):
+        ServiceClient(app, tenant).rerank_documents("red", ["a secret text"])
+    assert counting.read.count("a secret text") == 3

@@ -17,6 +17,7 @@ from domain.ports import SearchEngine
 from domain.releases import Generation, Pointer, Release, Stage
 from domain.search import Query, QueryVector, Scope
 from domain.versions import Creation, ItemOutcome, VectorState, pending, ready
+from indexer.carry import waves
 from plugin.embedded.database import Database
 from plugin.embedded.engine import EmbeddedEngine
 from plugin.embedded.generations import EmbeddedGenerations
@@ -80,7 +81,13 @@ class World:
 
     def apply(self, changes: Sequence[Change]) -> list[ItemOutcome]:
         """Phase 0 of each change into its kind's generation."""
-        return [self.engine.write(f"{change.key.kind}-g1", [pending(change, time.time())])[0] for change in changes]
+        outcomes: dict[int, ItemOutcome] = {}
+        for wave in waves(changes):
+            for kind in {change.key.kind for _, change in wave}:
+                told = [(place, change) for place, change in wave if change.key.kind == kind]
+                written = self.engine.write(f"{kind}-g1", [pending(change, time.time()) for _, change in told])
+                outcomes.update(zip([place for place, _ in told], written, strict=True))
+        return [outcomes[place] for place in range(len(changes))]
 
     def embed_all(self, space: str = SPACE) -> None:
         """Phase 1 of every pending item."""

@@ -1,0 +1,128 @@
+"""The ranker: bundle, history and ranking of one request, each within the deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from domain.errors import SidetowerError
+from domain.features import History
+from domain.ports import SearchEngine
+from domain.search import Candidate
+from domain.vectors import Array
+from rerank_service.degraded import WRONG_SPACE_HIT, CannotRank, Degraded, Tally
+from rerank_service.history import read_history
+from rerank_service.query_vectors import QueryVectors
+from rerank_service.ranking import engine_order, rank
+from rerank_service.request import ENGINE, Answer, RankRequest
+from rerank_service.shelf import RankingBundle
+from rerank_service.snapshot import Snapshot, Snapshots
+
+#: Threads for the model; a network that hangs holds one of these, never one that talks to the engine.
+MODEL_THREADS: Final = 8
+#: Share of the deadline that loading the bundle and embedding the query may take, so that the engine has the rest.
+PREPARATION_SHARE: Final = 0.5
+
+T = TypeVar("T")
+
+
+class Ranker:
+    """Ranks candidates; blocking, safe to call from several threads.
+
+    Args:
+        engine: where the items of histories are.
+        snapshots: what a request is served from.
+        tally: counts hits of a wrong space.
+    """
+
+    def __init__(self, engine: SearchEngine, snapshots: Snapshots, tally: Tally) -> None:
+        self._engine = engine
+        self._snapshots = snapshots
+        self._tally = tally
+        self._query_vectors = QueryVectors()
+        self._pool = ThreadPoolExecutor(max_workers=MODEL_THREADS, thread_name_prefix="model")
+
+    def close(self) -> None:
+        """Rank nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def prepare(self, snapshot: Snapshot, request: RankRequest) -> tuple[RankingBundle, Array | None]:
+        """The bundle, and the query's vector ``[128]`` where there is a text that it knows.
+
+        Raises:
+            CannotRank: not within half of the deadline, or not at all.
+        """
+        deadline = request.deadline
+        bundle = self._snapshots.model(snapshot, deadline.remaining(PREPARATION_SHARE))
+        if not request.text:
+            return bundle, None
+        seconds = deadline.remaining(PREPARATION_SHARE)
+        return bundle, self.within(seconds, lambda: self._query_vectors.get(bundle, request.text))
+
+    def ranked(
+        self,
+        snapshot: Snapshot,
+        request: RankRequest,
+        bundle: RankingBundle | None,
+        query: Array | None,
+        candidates: list[Candidate],
+    ) -> Answer:
+        """The candidates ranked, or in their own order where there is nothing to rank by.
+
+        Raises:
+            CannotRank: the model failed, or was not done within the deadline.
+        """
+        in_order = Answer(tuple(engine_order(candidates)), ranked_by=ENGINE)
+        if bundle is None or request.weight == 0 or not candidates:
+            return in_order
+        wrong = sum(one.vector is not None and one.space != snapshot.space for one in candidates)
+        self._tally.add(WRONG_SPACE_HIT, times=wrong)
+
+        def work() -> Answer:
+            history = self._history(snapshot, bundle, request) if request.history else None
+            if query is None and history is None:
+                if not request.text:
+                    raise CannotRank(Degraded.HISTORY_UNKNOWN)
+                return in_order
+            hits = rank(candidates, bundle, query, history, request.weight)
+            return Answer(tuple(hits), ranked_by=bundle.id, history_used=len(history.items) if history else 0)
+
+        return self.within(request.deadline.remaining(), work)
+
+    def _history(self, snapshot: Snapshot, bundle: RankingBundle, request: RankRequest) -> History | None:
+        scope = request.scope
+
+        def generation_of(kind: str) -> str:
+            # One request reads one generation of its own kind, even while the release changes.
+            if kind == snapshot.kind.name:
+                return snapshot.generation
+            return self._snapshots.take(kind, scope.tenant).generation
+
+        try:
+            return read_history(
+                self._engine, generation_of, scope=scope, bundle=bundle, events=request.history, now=time.time()
+            )
+        except SidetowerError as error:
+            raise CannotRank(Degraded.HISTORY_UNAVAILABLE) from error
+
+    def within(self, seconds: float, work: Callable[[], T]) -> T:
+        """What `work` returns, if it does so in time; after that nobody waits for it.
+
+        Raises:
+            CannotRank: it raised, or took longer.
+        """
+        if seconds <= 0:
+            raise CannotRank(Degraded.DEADLINE)
+        future = self._pool.submit(work)
+        try:
+            return future.result(timeout=seconds)
+        except CannotRank:
+            raise
+        except TimeoutError as error:
+            future.cancel()
+            raise CannotRank(Degraded.DEADLINE) from error
+        except Exception as error:
+            # Promise 6: whatever a network raises, the engine's order is answered.
+            raise CannotRank(Degraded.MODEL_FAILED) from error
