@@ -272,6 +272,23 @@ def test_a_caller_that_pauses_gets_what_it_has_sent(client: ServiceClient) -> No
     assert written[0] < arrived[0] < written[-1]
 
 
+#: A bulk call as an ASGI server hands it on.
+BULK_SCOPE = {
+    "type": "http",
+    "asgi": {"version": "3.0", "spec_version": "2.3"},
+    "http_version": "1.1",
+    "method": "POST",
+    "path": "/v1/items/bulk",
+    "raw_path": b"/v1/items/bulk",
+    "query_string": b"",
+    "root_path": "",
+    "scheme": "http",
+    "headers": [(b"x-sidetower-tenant", b"north")],
+    "client": ("127.0.0.1", 1),
+    "server": ("service", 80),
+}
+
+
 def test_half_a_line_of_a_caller_that_went_away_is_not_stored(empty_world: World) -> None:
     stored: list[Change] = []
 
@@ -300,21 +317,7 @@ def test_half_a_line_of_a_caller_that_went_away_is_not_stored(empty_world: World
     async def send(message: Any) -> None:
         sent.append(message.get("body", b""))
 
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": "POST",
-        "path": "/v1/items/bulk",
-        "raw_path": b"/v1/items/bulk",
-        "query_string": b"",
-        "root_path": "",
-        "scheme": "http",
-        "headers": [(b"x-sidetower-tenant", b"north")],
-        "client": ("127.0.0.1", 1),
-        "server": ("service", 80),
-    }
-    asyncio.run(asyncio.wait_for(app(scope, receive, send), 10))
+    asyncio.run(asyncio.wait_for(app(BULK_SCOPE, receive, send), 10))
     assert [type(change) for change in stored] == [Item]
     assert json.loads(b"".join(sent))["outcome"] == "written"
     assert set(empty_world.engine.lookup("listing-g1", Scope("north"), ["1"])) == {"1"}
