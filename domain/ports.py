@@ -63,7 +63,7 @@ class SearchEngine(Protocol):
 
 
 class Generations(Protocol):
-    """Creates, lists, counts and drops generations."""
+    """Creates, lists, counts and drops generations, and clears them of old tombstones."""
 
     def create(self, generation: Generation) -> None:
         """Make an empty generation; making the same one again changes nothing.
@@ -83,6 +83,15 @@ class Generations(Protocol):
 
     def counts(self, name: str) -> list[GenerationCounts]:
         """What each tenant has, by tenant name. Sees what was refreshed."""
+        ...
+
+    def purge(self, name: str, removed_before: float, limit: int) -> int:
+        """How many tombstones written before that time (seconds since 1970) were forgotten for good, oldest first.
+
+        At most `limit` in one call. Sees what was refreshed; a key that was written anew since then stays. After it
+        an older revision of the key that comes late is taken as new: the time is the horizon of "a removed item
+        stays removed".
+        """
         ...
 
 
@@ -113,8 +122,12 @@ class ParkedItems(Protocol):
         """Keep these, replacing what was parked under the same work key."""
         ...
 
-    def all(self, limit: int = 1_000) -> list[ParkedItem]:
-        """The parked items, by work key."""
+    def get(self, works: Sequence[WorkKey]) -> list[ParkedItem]:
+        """Those of these that are parked, in the order asked; sees what was parked a moment ago."""
+        ...
+
+    def all(self, limit: int = 1_000, after: WorkKey | None = None) -> list[ParkedItem]:
+        """The next parked items in the order of their work keys, after this one or from the start."""
         ...
 
     def free(self, works: Sequence[WorkKey]) -> None:

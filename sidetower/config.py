@@ -29,7 +29,7 @@ ENVIRONMENT: Final = {
 _INIT = "Write one with: sidetower init --file YOUR_DOCUMENTS."
 _SECRETS = "Set SIDETOWER_OPENSEARCH_USER and SIDETOWER_OPENSEARCH_PASSWORD in the environment instead."
 _ENGINE_KEYS = ("opensearch", "path", "prefix")
-_KIND_KEYS = ("id", "text", "revision", "tenant", "category", "number", "signal", "filter", "audience")
+_KIND_KEYS = ("id", "text", "revision", "tenant", "category", "number", "signal", "filter", "audience", "source")
 _SCHEMES = {
     "opensearch": (("http", "https"), "http://localhost:9200"),
     "redis": (("redis", "rediss", "unix"), "redis://localhost:6379/0"),
@@ -71,6 +71,8 @@ class Config:
     kinds: Mapping[str, Kind]
     #: The file it was read from.
     place: Path
+    #: Index of the host in the configured OpenSearch that a kind's items are read from, by the name of the kind.
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     def kind(self, name: str = "") -> Kind:
         """The kind of this name; without a name, the only one there is.
@@ -119,12 +121,14 @@ def _read(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, list[C
     engine.only(_ENGINE_KEYS, dict.fromkeys(("user", "password", "username"), _SECRETS))
     queue = top.table("queue")
     queue.only(("redis",))
+    engine_settings = _engine(engine, environ)
     settings = Config(
-        engine=_engine(engine, environ),
+        engine=engine_settings,
         queue=QueueSettings(_address(queue, "redis", "SIDETOWER_REDIS_URL", environ)),
         path=_folder(engine, path, environ),
         kinds=_kinds(top),
         place=path,
+        sources=_sources(top, engine_settings),
     )
     return settings, top.problems
 
@@ -238,6 +242,21 @@ def _kinds(top: TomlTable) -> dict[str, Kind]:
             table.tell("", *fault)
         kinds[name] = _kind(table, name)
     return kinds
+
+
+def _sources(top: TomlTable, engine: EngineSettings) -> dict[str, str]:
+    """The kinds' `source`; a table that is none is told by `_kinds`."""
+    tables = top.values.get("kinds")
+    sources = {}
+    for name, values in tables.items() if isinstance(tables, dict) else ():
+        table = TomlTable(f"{top.place}, [kinds.{name}]", values if isinstance(values, dict) else {}, top.problems)
+        index = table.text("source", 'Write source = "cars", or remove the line.')
+        if index and not engine.opensearch:
+            fix = 'Write opensearch = "http://localhost:9200" under [engine], or remove source.'
+            table.tell("source", "an OpenSearch to read it from", "the embedded engine", fix)
+        elif index:
+            sources[name] = index
+    return sources
 
 
 def kind_name_fault(name: str) -> tuple[str, str, str] | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Final
 
-from domain.errors import SidetowerError
+from domain.errors import SidetowerError, StaleRelease, Unavailable
 from domain.work import Lane
 from indexer.drain import DrainReport
+from indexer.held import PAUSE
 from indexer.reconcile import PENDING_AGE, requeue_pending
+from indexer.tombstones import purge_tombstones
 from sidetower.parts import Parts
 
 log = logging.getLogger(__name__)
@@ -20,6 +23,8 @@ RECONCILE_SECONDS: Final = 10.0
 FORGOTTEN_SECONDS: Final = 5.0
 #: Seconds between two looks into the queue of this process.
 TICK_SECONDS: Final = 0.2
+#: Seconds of one reconcile, shared by all generations.
+LOOK_SECONDS: Final = 60.0
 
 
 def embed_until(parts: Parts, stop: threading.Event) -> None:
@@ -31,26 +36,63 @@ def embed_until(parts: Parts, stop: threading.Event) -> None:
                 since = 0.0
                 reconcile(parts, older_than=FORGOTTEN_SECONDS)
             for lane in Lane:
-                report = parts.drainer.drain(lane, seconds=5)
-                if report.paused:
-                    log.warning("embedding paused: %s", report.paused)
+                drain(parts, lane, seconds=5)
         except SidetowerError as error:
             log.warning("embedding paused: %s", error)
+        except Exception:  # nobody would start this loop again
+            log.exception("embedding paused")
         stop.wait(TICK_SECONDS)
         since += TICK_SECONDS
 
 
+def drain(parts: Parts, lane: Lane, seconds: float) -> DrainReport:
+    """Work on one lane for about so many seconds; why it stopped early is told in the log."""
+    report = parts.drainer.drain(lane, seconds)
+    if report.paused:
+        log.warning("embedding paused: %s", report.paused)
+    return report
+
+
 def embed_pending(parts: Parts) -> DrainReport:
-    """Embed everything that is pending now."""
-    reconcile(parts, older_than=0)
-    return parts.drainer.drain(Lane.LIVE, seconds=float("inf"))
+    """Embed everything that is pending now; what fails is tried again until it is embedded or parked."""
+    total = DrainReport()
+    while True:
+        queued = reconcile(parts, older_than=0)
+        report = drain(parts, Lane.LIVE, seconds=float("inf"))
+        total.embedded += report.embedded
+        total.stale += report.stale
+        total.parked += report.parked
+        total.failed, total.without_bundle, total.paused = report.failed, report.without_bundle, report.paused
+        if report.paused or not (queued or report.failed):
+            return total
+        if report.failed:
+            time.sleep(PAUSE)
 
 
 def reconcile(parts: Parts, older_than: float = PENDING_AGE) -> int:
-    """How many pending items of all generations being written were queued again."""
+    """How many pending items of all generations being written were queued again; old tombstones are purged too.
+
+    Bounded in time and in what it queues and purges; what is left is for the next call. What is wrong with one kind
+    is told in the log and keeps no other from its turn.
+
+    Raises:
+        Unavailable: the engine or the queue does not answer.
+    """
+    releases = [release for kind in parts.releases.kinds() if (release := parts.view.current(kind))]
+    seconds = LOOK_SECONDS / max(1, sum(len(release.writing) for release in releases))
     queued = 0
-    for kind in parts.releases.kinds():
-        release = parts.view.current(kind)
-        for generation in release.writing if release else ():
-            queued += requeue_pending(parts.engine, parts.queue, parts.parked, generation, older_than=older_than)
+    for release in releases:
+        try:
+            for generation in release.writing:
+                queued += requeue_pending(
+                    parts.engine, parts.queue, parts.parked, generation, older_than=older_than, seconds=seconds
+                )
+            # By the release as a writer would have it: what began a moment ago counts on the tombstones.
+            purged = purge_tombstones(parts.generations, parts.view.for_writing(release.kind))
+            if purged:
+                log.info("%s: %d old removals were forgotten", release.kind, purged)
+        except (StaleRelease, Unavailable):
+            raise
+        except SidetowerError as error:
+            log.warning("%s was not reconciled: %s", release.kind, error)
     return queued

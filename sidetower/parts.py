@@ -8,8 +8,9 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from domain.errors import NotFound
-from domain.ports import Generations, ItemEmbedder, ParkedItems, ReleaseStore, SearchEngine, WorkQueue
+from domain.catalogue import Kind
+from domain.errors import ConfigurationError, NotFound
+from domain.ports import Generations, ItemEmbedder, ItemSource, ParkedItems, ReleaseStore, SearchEngine, WorkQueue
 from indexer.drain import Drainer
 from indexer.live import LiveWriter
 from indexer.releases import ReleaseView
@@ -29,11 +30,13 @@ class Parts:
     Args:
         config: from `sidetower.config.load_config`.
         threads: of one network call; one for a process that answers requests.
+        interrupts: exceptions that tell this process to stop; what it works on then goes back uncounted.
     """
 
-    def __init__(self, config: Config, threads: int = 1) -> None:
+    def __init__(self, config: Config, threads: int = 1, interrupts: tuple[type[Exception], ...] = ()) -> None:
         self.config = config
         self._threads = threads
+        self._interrupts = interrupts
         self._load_bundle: Callable[[str], Bundle] = lru_cache(maxsize=4)(self._read_bundle)
 
     @property
@@ -114,7 +117,7 @@ class Parts:
     @cached_property
     def drainer(self) -> Drainer:
         """Works off the queue."""
-        return Drainer(self.engine, self.queue, self.parked, self.embedder_of)
+        return Drainer(self.engine, self.queue, self.parked, self.embedder_of, interrupts=self._interrupts)
 
     @cached_property
     def searches(self) -> Searches:
@@ -136,6 +139,25 @@ class Parts:
 
         engine = self.config.engine
         return connect(engine.opensearch, engine.user, engine.password)
+
+    def source(self, kind: Kind) -> ItemSource:
+        """Where the configuration says that the host keeps the items of this kind.
+
+        Raises:
+            ConfigurationError: it names no source.
+        """
+        index = self.config.sources.get(kind.name, "")
+        if not index:
+            fix = f'Write source = "INDEX", the index of yours that holds them, under [kinds.{kind.name}].'
+            place = f"{self.config.place}, [kinds.{kind.name}]"
+            raise ConfigurationError(place, expected="source, to read items from", got="nothing", fix=fix)
+        return self.host_index(index, kind)
+
+    def host_index(self, index: str, kind: Kind) -> ItemSource:
+        """An index of the host in the configured OpenSearch; it is read, never written."""
+        from plugin.opensearch.source import OpenSearchSource
+
+        return OpenSearchSource(self.client, index, kind.id)
 
     def bundle(self, bundle_id: str) -> Bundle:
         """The bundle of this id, loaded once.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from domain.errors import ConfigurationError
 from domain.work import Lane
+from indexer.changed import ChangedItems, ChangedReport
 from indexer.drain import DrainReport
 from sidetower.config import DEFAULT_FILE, Config, load_config
-from sidetower.embedding import reconcile
+from sidetower.embedding import drain, reconcile
 from sidetower.parts import Parts
-from workers.app import WorkerParts, create_celery
+from workers.app import INTERRUPTS, WorkerParts, create_celery
 
 
 def _config() -> Config:
@@ -30,15 +32,21 @@ def _config() -> Config:
 @cache
 def _parts() -> Parts:
     """The parts of this process: first asked for by a task, so after the fork."""
-    return Parts(_config())
+    return Parts(_config(), interrupts=INTERRUPTS)
 
 
 def _drain(lane: Lane, seconds: float) -> DrainReport:
-    return _parts().drainer.drain(lane, seconds)
+    return drain(_parts(), lane, seconds)
+
+
+def _changed(kind: str, ids: Sequence[str], tenant: str) -> ChangedReport:
+    parts = _parts()
+    known = parts.config.kind(kind)
+    return ChangedItems(parts.source(known), known, parts.live).take(ids, tenant)
 
 
 def _reconcile() -> int:
     return reconcile(_parts())
 
 
-app = create_celery(WorkerParts(broker_url=_config().queue.redis, drain=_drain, reconcile=_reconcile))
+app = create_celery(WorkerParts(broker_url=_config().queue.redis, drain=_drain, reconcile=_reconcile, changed=_changed))

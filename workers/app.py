@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from celery import Celery
-from celery.exceptions import Reject
+from celery.exceptions import Reject, SoftTimeLimitExceeded
 from celery.signals import worker_ready
 
 from domain.errors import StaleRelease, Unavailable
 from domain.work import Lane
-from workers.settings import CELERY, CHANGED_TASK, DRAIN_SECONDS, DRAIN_TASK, RECONCILE_TASK
+from workers.settings import CELERY, CHANGED_TASK, DRAIN_SECONDS, DRAIN_TASK, RECONCILE_TASK, SOFT_LIMIT
 from workers.ticks import send_tick
 
 _LOG: Final = logging.getLogger(__name__)
+#: What tells a task to end: not an error of what it works on.
+INTERRUPTS: Final[tuple[type[Exception], ...]] = (SoftTimeLimitExceeded,)
+#: Servers that are away, and the end of a task's time: the same work can be done later.
+_LATER: Final[tuple[type[Exception], ...]] = (Unavailable, StaleRelease, *INTERRUPTS)
 #: Seconds that a process waits when the engine asks for less; every other task would meet the same engine.
 PAUSE: Final = 1.0
 
@@ -33,7 +37,7 @@ class WorkerParts:
     #: Find what nobody is working on, and queue it; in time well below the hard limit.
     reconcile: Callable[[], object]
     #: Read the items of a kind from their source and take them as changed: kind, ids, tenant ("" = told by the item).
-    #: None where no source is configured: there is no task `item_changed` then.
+    #: None = there is no task `item_changed`.
     changed: Callable[[str, Sequence[str], str], object] | None = None
 
 
@@ -77,18 +81,22 @@ def _repeated_by_next_tick(work: Callable[[], object]) -> None:
     """Do the work; an absent server is told in one line, for the next tick tries again."""
     try:
         work()
-    except (Unavailable, StaleRelease) as error:
-        _LOG.warning("%s", error)
+    except _LATER as error:
+        _LOG.warning("%s", _line(error))
 
 
 def _until_taken(change: Callable[[], object]) -> None:
     """Make the change, or put the message back at the head of its queue: it cannot be found again elsewhere."""
     try:
         change()
-    except (Unavailable, StaleRelease) as error:
+    except _LATER as error:
         time.sleep(PAUSE)
         # Text, not the error: it crosses to the parent process and has to be built anew there.
-        raise Reject(str(error), requeue=True) from None
+        raise Reject(_line(error), requeue=True) from None
+
+
+def _line(error: Exception) -> str:
+    return f"not done within {SOFT_LIMIT} s" if isinstance(error, INTERRUPTS) else str(error)
 
 
 def _reconcile_at_start(app: Celery) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import sqlite3
 from dataclasses import dataclass
+from typing import Final
 
 from domain.errors import ConfigurationError, NotFound
 from domain.releases import Generation, GenerationCounts
@@ -19,6 +20,10 @@ SELECT tenant,
        coalesce(min(CASE WHEN state = :pending THEN written_at END), 0)
 FROM $item GROUP BY tenant ORDER BY tenant
 """
+# The state is written out, so that SQLite uses the index of the removed ones.
+_OLD_TOMBSTONES: Final = """
+SELECT number, changed FROM $item WHERE state = 'removed' AND written_at < ? ORDER BY written_at LIMIT ?
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +34,12 @@ class Place:
     tables: Tables
     #: How often it was written.
     changes: int
+    #: The newest change that a purged tombstone was stamped with: who has not seen it yet will not find it any more.
+    purged: int
 
 
 class EmbeddedGenerations:
-    """Creates, lists, counts and drops generations (`domain.ports.Generations`).
+    """Creates, lists, counts, drops and purges generations (`domain.ports.Generations`).
 
     Args:
         database: the file.
@@ -86,11 +93,34 @@ class EmbeddedGenerations:
             rows = connection.execute(place_of(connection, name).tables.sql(_COUNTS), states).fetchall()
         return [GenerationCounts(*row) for row in rows]
 
+    def purge(self, name: str, removed_before: float, limit: int) -> int:
+        """How many tombstones written before that time were forgotten for good, oldest first, at most `limit`.
+
+        Raises:
+            NotFound: no such generation.
+        """
+        with self._database.reading() as connection:
+            if not _old_tombstones(connection, place_of(connection, name), removed_before, 1):
+                return 0  # the usual case takes no turn from the writers
+        with self._database.writing() as connection:
+            place = place_of(connection, name)
+            found = _old_tombstones(connection, place, removed_before, limit)
+            # A tombstone has a row here and nowhere else.
+            delete = place.tables.sql("DELETE FROM $item WHERE number = ?")
+            connection.executemany(delete, [(number,) for number, _ in found])
+            purged = max((change for _, change in found), default=0)
+            connection.execute(
+                "UPDATE generation SET purged = max(purged, ?) WHERE number = ?", (purged, place.tables.number)
+            )
+        return len(found)
+
 
 def find(connection: sqlite3.Connection, name: str) -> Place | None:
     """Where the generation is, None when there is none of the name."""
-    row = connection.execute("SELECT record, number, changes FROM generation WHERE name = ?", (name,)).fetchone()
-    return Place(Generation(**json.loads(row[0])), Tables(row[1]), row[2]) if row else None
+    row = connection.execute(
+        "SELECT record, number, changes, purged FROM generation WHERE name = ?", (name,)
+    ).fetchone()
+    return Place(Generation(**json.loads(row[0])), Tables(row[1]), *row[2:]) if row else None
 
 
 def place_of(connection: sqlite3.Connection, name: str) -> Place:
@@ -109,6 +139,13 @@ def place_of(connection: sqlite3.Connection, name: str) -> Place:
             fix="Name one that exists; `sidetower status` lists them.",
         )
     return place
+
+
+def _old_tombstones(
+    connection: sqlite3.Connection, place: Place, removed_before: float, limit: int
+) -> list[tuple[int, int]]:
+    """Number and change of the oldest tombstones."""
+    return connection.execute(place.tables.sql(_OLD_TOMBSTONES), (removed_before, limit)).fetchall()
 
 
 def _check_same(taken: Generation, wanted: Generation) -> None:

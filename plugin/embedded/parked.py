@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, Final
 
 from domain.items import ItemKey
 from domain.work import ParkedItem, WorkKey
 from plugin.embedded.database import Database
+
+_SELECT: Final = "SELECT tenant, kind, id, generation, revision, attempts, error, parked_at FROM parked"
+_GET: Final = f"{_SELECT} WHERE tenant = ? AND kind = ? AND id = ? AND generation = ?"
+_NEXT: Final = f"""
+{_SELECT} WHERE (tenant, kind, id, generation) > (?, ?, ?, ?) ORDER BY tenant, kind, id, generation LIMIT ?
+"""
 
 
 class EmbeddedParkedItems:
@@ -25,18 +32,21 @@ class EmbeddedParkedItems:
         with self._database.writing() as connection:
             connection.executemany("INSERT OR REPLACE INTO parked VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def all(self, limit: int = 1_000) -> list[ParkedItem]:
-        """The parked items, by work key."""
+    def get(self, works: Sequence[WorkKey]) -> list[ParkedItem]:
+        """Those of these that are parked, in the order asked."""
+        found: list[ParkedItem] = []
         with self._database.reading() as connection:
-            rows = connection.execute(
-                "SELECT tenant, kind, id, generation, revision, attempts, error, parked_at FROM parked"
-                " ORDER BY tenant, kind, id, generation LIMIT ?",
-                (limit,),
-            ).fetchall()
-        return [
-            ParkedItem(WorkKey(ItemKey(tenant, kind, item_id), generation), revision, attempts, error, parked_at)
-            for tenant, kind, item_id, generation, revision, attempts, error, parked_at in rows
-        ]
+            for work in works:
+                rows = connection.execute(_GET, _key(work)).fetchall()
+                found += [_parked(row) for row in rows]
+        return found
+
+    def all(self, limit: int = 1_000, after: WorkKey | None = None) -> list[ParkedItem]:
+        """The next parked items in the order of their work keys, after this one or from the start."""
+        last = _key(after) if after else ("", "", "", "")
+        with self._database.reading() as connection:
+            rows = connection.execute(_NEXT, (*last, limit)).fetchall()
+        return [_parked(row) for row in rows]
 
     def free(self, works: Sequence[WorkKey]) -> None:
         """Forget these; unknown ones change nothing."""
@@ -49,6 +59,11 @@ class EmbeddedParkedItems:
 
 def _key(work: WorkKey) -> tuple[str, str, str, str]:
     return (work.key.tenant, work.key.kind, work.key.id, work.generation)
+
+
+def _parked(row: tuple[Any, ...]) -> ParkedItem:
+    tenant, kind, item_id, generation, revision, attempts, error, parked_at = row
+    return ParkedItem(WorkKey(ItemKey(tenant, kind, item_id), generation), revision, attempts, error, parked_at)
 
 
 def _whole(error: str) -> str:

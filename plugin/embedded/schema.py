@@ -9,7 +9,7 @@ from typing import Final
 
 #: "SdTw" in ASCII: tells our files from others (PRAGMA application_id).
 APPLICATION_ID: Final = 0x53645477
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 SCHEMA: Final = (
     # AUTOINCREMENT: a dropped generation's number, and with it its table names, are never used again.
@@ -18,7 +18,8 @@ SCHEMA: Final = (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL UNIQUE,
         record TEXT NOT NULL,
-        changes INTEGER NOT NULL DEFAULT 0
+        changes INTEGER NOT NULL DEFAULT 0,
+        purged INTEGER NOT NULL DEFAULT 0
     )
     """,
     "CREATE TABLE release (kind TEXT PRIMARY KEY, document TEXT NOT NULL, writes INTEGER NOT NULL) WITHOUT ROWID",
@@ -31,7 +32,8 @@ SCHEMA: Final = (
     """,
 )
 
-#: Of one generation. Items are never deleted (removed ones stay as tombstones), so their numbers are dense.
+#: Of one generation. Items are seldom deleted (removed ones stay as tombstones until they are purged), so their
+#: numbers are dense; those of purged ones are used again.
 _TABLES: Final = (
     """
     CREATE TABLE $item (
@@ -51,6 +53,7 @@ _TABLES: Final = (
     """,
     "CREATE INDEX ${item}_changed ON $item (changed)",
     "CREATE INDEX ${item}_pending ON $item (tenant, id) WHERE state = 'pending'",
+    "CREATE INDEX ${item}_removed ON $item (written_at) WHERE state = 'removed'",
     # What is only read once an item is chosen stands apart, so that choosing reads few pages.
     "CREATE TABLE $body (number INTEGER PRIMARY KEY, content BLOB NOT NULL, vector BLOB)",
     # A value has no declared type: text and numbers stay what they are. Field 0 holds the audience.

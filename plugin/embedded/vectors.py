@@ -107,6 +107,9 @@ class _Matrix:
     """Vectors of one generation; row = item number - 1, as numbers are dense."""
 
     def __init__(self) -> None:
+        self._start_over()
+
+    def _start_over(self) -> None:
         self._changes = 0
         #: Numbers for tenants and spaces, from 1.
         self._labels: dict[tuple[str, str], int] = {}
@@ -118,6 +121,9 @@ class _Matrix:
 
     def follow(self, connection: sqlite3.Connection, place: Place) -> None:
         """Take over what changed in the file."""
+        if self._changes < place.purged:
+            # A tombstone was purged before it was seen here: its item still stands in these rows, alive.
+            self._start_over()
         if place.changes > self._changes:
             rows = connection.execute(place.tables.sql(_CHANGED), (self._changes,)).fetchall()
             if rows:

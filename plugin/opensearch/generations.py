@@ -5,20 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+import orjson
 from opensearchpy import OpenSearch
 
-from domain.errors import ConfigurationError, InvalidQuery, NotFound
+from domain.errors import Busy, ConfigurationError, InvalidQuery, NotFound, Unavailable
 from domain.releases import Generation, GenerationCounts
+from plugin.opensearch.bulk import send
 from plugin.opensearch.client import told
 from plugin.opensearch.mapping import generation_of, index_body, index_name
-from plugin.opensearch.query import counts_body
+from plugin.opensearch.query import counts_body, tombstones_body
 
 #: Tenants for each page of the counts.
 _PAGE: Final = 1_000
+#: `index.max_result_window`.
+_LARGEST_PAGE: Final = 10_000
+_DELETED, _CHANGED_MEANWHILE = 200, 409
 
 
 class OpenSearchGenerations:
-    """Creates, lists, counts and drops generations (port `Generations`)."""
+    """Creates, lists, counts, drops and purges generations (port `Generations`)."""
 
     def __init__(self, client: OpenSearch, prefix: str = "sidetower-") -> None:
         self._client = client
@@ -70,6 +75,28 @@ class OpenSearchGenerations:
             if after is None or len(tenants["buckets"]) < _PAGE:
                 return counts
 
+    def purge(self, name: str, removed_before: float, limit: int) -> int:
+        """How many tombstones written before that time were forgotten for good, oldest first; at most 10,000 at once.
+
+        For a minute (`index.gc_deletes`) the engine still refuses older revisions of their keys.
+        """
+        read_generation(self._client, self._prefix, name)
+        index = index_name(self._prefix, name)
+        with told(f"look for old tombstones in {index}"):
+            answer = self._client.search(index=index, body=tombstones_body(removed_before, min(limit, _LARGEST_PAGE)))
+        lines = [_forget(hit) for hit in answer["hits"]["hits"]]
+        answers = send(self._client, f"purge {index}", index, lines)
+        refused = [one for one in answers if one.status not in (_DELETED, _CHANGED_MEANWHILE)]
+        if refused:
+            kind = Busy if refused[0].busy else Unavailable
+            raise kind(
+                f"tombstones of {name}",
+                expected=f"all {len(lines)} forgotten",
+                got=f"{len(refused)} refused: {refused[0].reason}",
+                fix="Repeat; it is safe.",
+            )
+        return sum(one.status == _DELETED for one in answers)
+
     def _require_same(self, generation: Generation) -> None:
         there = read_generation(self._client, self._prefix, generation.name)
         if replace(there, created_at=generation.created_at) != generation:
@@ -99,6 +126,12 @@ def read_generation(client: OpenSearch, prefix: str, name: str) -> Generation:
             fix="Create a new generation.",
         )
     return found
+
+
+def _forget(hit: dict[str, Any]) -> bytes:
+    """Delete this very document: a sequence number, unlike an external version, makes no index that was dropped."""
+    seen = {"_id": hit["_id"], "if_seq_no": hit["_seq_no"], "if_primary_term": hit["_primary_term"]}
+    return orjson.dumps({"delete": seen}) + b"\n"
 
 
 def _counted(bucket: dict[str, Any]) -> GenerationCounts:

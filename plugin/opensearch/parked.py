@@ -13,7 +13,7 @@ from domain.errors import Busy, NotFound, Unavailable
 from domain.items import ItemKey
 from domain.work import ParkedItem, WorkKey
 from plugin.opensearch.bulk import send
-from plugin.opensearch.client import dumped, told
+from plugin.opensearch.client import as_exception, counterpart, dumped, told
 from plugin.opensearch.mapping import PARKED
 from plugin.opensearch.state import ensure_index
 
@@ -46,13 +46,27 @@ class OpenSearchParkedItems:
                 [_action("index", one.work) + dumped(str(one.work.key), _document(one)) + b"\n" for one in items]
             )
 
-    def all(self, limit: int = 1_000) -> list[ParkedItem]:
-        """The parked items, by work key; at most 10,000."""
-        body = {
+    def get(self, works: Sequence[WorkKey]) -> list[ParkedItem]:
+        """Those of these that are parked, in the order asked; realtime."""
+        if not works:
+            return []
+        with told("look up parked items"):
+            answer = self._client.mget(body={"ids": [_id(work) for work in works]}, index=self._index)
+        for failed in (one for one in answer["docs"] if "error" in one):
+            error = counterpart(as_exception(failed), "look up parked items")
+            if not isinstance(error, NotFound):  # where nothing was ever parked there is no index
+                raise error
+        return [_parked(one["_source"]) for one in answer["docs"] if one.get("found")]
+
+    def all(self, limit: int = 1_000, after: WorkKey | None = None) -> list[ParkedItem]:
+        """The next parked items in the order of their work keys, after this one or from the start; at most 10,000."""
+        body: dict[str, Any] = {
             "query": {"match_all": {}},
             "sort": [{name: "asc"} for name in _KEY_FIELDS],
             "size": min(limit, _LARGEST_PAGE),
         }
+        if after is not None:
+            body["search_after"] = _names(after)
         try:
             with told("list parked items"):
                 answer = self._client.search(index=self._index, body=body)
@@ -83,9 +97,16 @@ class OpenSearchParkedItems:
 
 
 def _action(name: str, work: WorkKey) -> bytes:
+    return orjson.dumps({name: {"_id": _id(work)}}) + b"\n"
+
+
+def _id(work: WorkKey) -> str:
     # Four names can be longer than the 512 bytes of an id.
-    named = orjson.dumps([work.key.tenant, work.key.kind, work.key.id, work.generation])
-    return orjson.dumps({name: {"_id": hashlib.sha256(named).hexdigest()}}) + b"\n"
+    return hashlib.sha256(orjson.dumps(_names(work))).hexdigest()
+
+
+def _names(work: WorkKey) -> list[str]:
+    return [work.key.tenant, work.key.kind, work.key.id, work.generation]
 
 
 def _document(one: ParkedItem) -> dict[str, Any]:

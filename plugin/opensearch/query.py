@@ -55,6 +55,22 @@ def scan_body(after: ItemKey | None, limit: int, state: VectorState | None) -> d
     return body
 
 
+def tombstones_body(removed_before: float, limit: int) -> dict[str, Any]:
+    """The oldest tombstones written before this time, each with what a delete must present."""
+    old = [
+        {"term": {"vector_state": VectorState.REMOVED.value}},
+        {"range": {"written_at": {"lt": removed_before}}},
+    ]
+    return {
+        "query": {"bool": {"filter": old}},
+        "size": limit,
+        "sort": [{"written_at": "asc"}],
+        "seq_no_primary_term": True,
+        "_source": False,
+        "track_total_hits": False,
+    }
+
+
 def counts_body(after: dict[str, Any] | None, size: int) -> dict[str, Any]:
     """How many documents each tenant has in each state, one page of tenants."""
     pending = {"term": {"vector_state": VectorState.PENDING.value}}

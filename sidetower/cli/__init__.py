@@ -7,7 +7,7 @@ import sys
 import typer
 
 from domain.errors import SidetowerError
-from sidetower.cli import check, demo, index, init, output, search, serve, similar, status, work
+from sidetower.cli import check, demo, index, init, output, retry, search, serve, similar, status, work
 
 app = typer.Typer(
     name="sidetower",
@@ -25,6 +25,7 @@ app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("similar")(similar.similar)
 app.command("status")(status.status)
+app.command("retry")(retry.retry)
 app.command("serve")(serve.serve)
 app.command("work")(work.work)
 app.command("demo")(demo.demo)

@@ -10,6 +10,7 @@ import typer
 
 from domain.errors import InvalidItem, InvalidQuery
 from sidetower.cli import output
+from sidetower.cli.search import check_tenant
 from sidetower.config import DEFAULT_FILE, Config, load_config
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ def index(
 ) -> None:
     """Index documents with their vectors; safe to interrupt and run again.
 
-    The first time it also builds the bundle of networks from these documents. Exit status 3: some documents were told
-    as broken, all others are in.
+    Without --file and --from-index it reads the kind's source, where the configuration names one. The first time it
+    also builds the bundle of networks from these documents. Exit status 3: some documents were told as broken, all
+    others are in.
     """
     from sidetower.parts import Parts
 
@@ -64,9 +66,13 @@ def need_tenant(kind: Kind, tenant: str) -> None:
         raise InvalidQuery(
             "--tenant", expected="whose items these are", got="nothing", fix="Add --tenant NAME, such as --tenant main."
         )
+    if tenant:
+        check_tenant(tenant)
 
 
 def _source(settings: Config, parts: Parts, kind: Kind, file: Path | None, from_index: str) -> ItemSource:
+    if file is None and not from_index and kind.name in settings.sources:
+        return parts.source(kind)
     if (file is None) == (not from_index):
         got = "both" if file else "neither"
         fix = "Name the file to read with --file, or the index of the configured OpenSearch with --from-index."
@@ -78,19 +84,21 @@ def _source(settings: Config, parts: Parts, kind: Kind, file: Path | None, from_
     if parts.embedded:
         fix = "Write opensearch under [engine] in the file, or set SIDETOWER_OPENSEARCH_URL."
         raise InvalidQuery(str(settings.place), expected="an OpenSearch to read from", got="none", fix=fix)
-    from plugin.opensearch.source import OpenSearchSource
-
-    return OpenSearchSource(parts.client, from_index, kind.id)
+    return parts.host_index(from_index, kind)
 
 
 def _index(parts: Parts, kind: Kind, source: ItemSource, tenant: str, encoder: str, bar: Progress) -> FillReport:
+    from sidetower.agreement import check_agreement
     from sidetower.indexing import build_bundle, fill_kind, first_generation, items_of, sampled
 
+    check_agreement(parts, kind)
     if parts.view.current(kind.name) is None:
         bar.console.print(f"First index of {kind.name}: building its bundle from {source.name}.")
         items = sampled(items_of(source, kind, tenant))
         first_generation(parts, kind, build_bundle(parts, [kind], items, encoder, staged(bar)))
         parts.view.forget(kind.name)
+    elif encoder != "bootstrap":
+        output.warn(f"{kind.name} keeps the encoder of its first index; --encoder is not read.")
     task = bar.add_task(f"indexing {kind.name}", total=source.count())
 
     def advance(report: FillReport) -> None:

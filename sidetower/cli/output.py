@@ -123,7 +123,9 @@ def _cell(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1_000 or value.is_integer() else f"{value:.4g}"
+        if 1_000 <= abs(value) < 10_000:
+            return f"{value:.0f}"  # 2019 is more often a year than an amount
+        return f"{value:,.0f}" if abs(value) >= 10_000 or value.is_integer() else f"{value:.4g}"
     return str(value)
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from domain.errors import InvalidQuery
+from domain.errors import InvalidItem, InvalidQuery
+from domain.items import ItemKey
 from sidetower.cli import output
 from sidetower.config import DEFAULT_FILE, load_config
 
@@ -67,11 +68,25 @@ def asking_tenant(tenant: str) -> str:
     """The tenant that asks.
 
     Raises:
-        InvalidQuery: none was named.
+        InvalidQuery: none was named, or one that cannot be.
     """
     if not tenant:
         raise InvalidQuery("--tenant", expected="who asks", got="nothing", fix="Add --tenant NAME.")
+    check_tenant(tenant)
     return tenant
+
+
+def check_tenant(tenant: str) -> None:
+    """Refuse a name that no tenant can have.
+
+    Raises:
+        InvalidQuery: it is too long, or not printable.
+    """
+    try:
+        ItemKey(tenant, "any", "any")
+    except InvalidItem as error:
+        fix = "Add --tenant NAME, as it is named at the host."
+        raise InvalidQuery("--tenant", expected=error.expected, got=error.got, fix=fix) from error
 
 
 def written_filter(text: str) -> dict[str, Any]:

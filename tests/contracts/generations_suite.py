@@ -134,6 +134,103 @@ class GenerationsContract:
         engine.refresh(name)
         assert [(one.tenant, one.items) for one in generations.counts(name)] == [(tenant, 1) for tenant in tenants]
 
+    def test_old_tombstones_are_purged_and_nothing_else(
+        self, engine: SearchEngine, generations: Generations, create: Create
+    ) -> None:
+        name = create().name
+        gone = [tiny.key(each, tenant) for tenant in ("one", "two") for each in "ab"]
+        young = tiny.key("young", "one")
+        old_items = [tiny.listing(tiny.key("kept", tenant)) for tenant in ("one", "two")]
+        removals = [pending(Removal(key, 1), 9.0) for key in gone]
+        engine.write(name, [*removals, pending(Removal(young, 1), 10.0), *(pending(one, 1.0) for one in old_items)])
+        engine.refresh(name)
+        assert generations.purge(name, 10.0, limit=9) == len(gone)
+        engine.refresh(name)
+        left = {young, *(one.key for one in old_items)}
+        assert set(engine.read(name, [*gone, *left])) == left
+        assert [(one.tenant, one.items, one.removed) for one in generations.counts(name)] == [
+            ("one", 1, 1),
+            ("two", 1, 0),
+        ]
+        assert generations.purge(name, 10.0, limit=9) == 0
+
+    def test_a_purge_takes_the_oldest_first_up_to_its_limit(
+        self, engine: SearchEngine, generations: Generations, create: Create
+    ) -> None:
+        name = create().name
+        keys = [tiny.key(each) for each in "cadb"]
+        engine.write(name, [pending(Removal(key, 1), float(age)) for age, key in enumerate(keys)])
+        engine.refresh(name)
+        assert generations.purge(name, 100.0, limit=3) == 3
+        assert list(engine.read(name, keys)) == [keys[3]]
+        engine.refresh(name)
+        assert generations.purge(name, 100.0, limit=3) == 4 - 3
+
+    def test_a_removed_item_that_came_back_is_never_purged(
+        self, engine: SearchEngine, generations: Generations, create: Create
+    ) -> None:
+        name = create().name
+        shown, unseen = tiny.listing(tiny.key("shown"), 2), tiny.listing(tiny.key("unseen"), 2)
+        engine.write(name, [pending(Removal(one.key, 1), 1.0) for one in (shown, unseen)])
+        write(engine, name, pending(shown, 1.0))
+        engine.refresh(name)
+        # No refresh any more: what the purge finds may be older than what is stored.
+        write(engine, name, pending(unseen, 1.0))
+        assert generations.purge(name, 100.0, limit=9) == 0
+        found = engine.read(name, [shown.key, unseen.key])
+        assert [found[one.key].item for one in (shown, unseen)] == [shown, unseen]
+
+    def test_a_newer_revision_follows_a_purge_at_once(
+        self, engine: SearchEngine, generations: Generations, create: Create
+    ) -> None:
+        name = create().name
+        reborn = tiny.listing(tiny.key("a"), 6)
+        remove(engine, name, reborn.key)
+        assert generations.purge(name, 2.0, limit=9) == 1
+        assert write(engine, name, tiny.with_vector(reborn)) is Outcome.WRITTEN
+        engine.refresh(name)
+        assert ids(engine.search(name, tiny.scope(), tiny.by_vector())) == ["a"]
+
+    def test_an_older_revision_is_stale_before_the_purge_and_new_after_it(
+        self, engine: SearchEngine, generations: Generations, create: Create
+    ) -> None:
+        name = create().name
+        late = tiny.listing(tiny.key("a"), 3)
+        remove(engine, name, late.key)
+        assert write(engine, name, pending(late, 2.0)) is Outcome.STALE
+        assert generations.purge(name, 2.0, limit=9) == 1
+        self.forget_deleted_versions(engine, name)
+        assert write(engine, name, pending(late, 2.0)) is Outcome.WRITTEN
+
+    def forget_deleted_versions(self, engine: SearchEngine, name: str) -> None:
+        """Wait until the engine itself remembers nothing of what was deleted."""
+
+    def test_what_was_purged_is_found_by_nobody_who_saw_it_alive(
+        self, engine: SearchEngine, generations: Generations, create: Create
+    ) -> None:
+        name = create().name
+        items = [tiny.listing(tiny.key(each)) for each in "abc"]
+        nearness = (0.95, 0.9, 0.95)
+        engine.write(
+            name, [tiny.with_vector(one, tiny.tilted(near)) for one, near in zip(items, nearness, strict=True)]
+        )
+        engine.refresh(name)
+        assert ids(engine.search(name, tiny.scope(), tiny.by_vector())) == ["a", "c", "b"]
+        engine.write(name, [pending(Removal(one.key, 2), 3.0) for one in items[::2]])
+        engine.refresh(name)
+        assert generations.purge(name, 4.0, limit=9) == 2
+        engine.refresh(name)
+        # Nor do they take the place of others.
+        for query in (tiny.by_vector(limit=1), tiny.by_vector(text="plain", limit=1), Query("plain"), Query()):
+            assert ids(engine.search(name, tiny.scope(), query)) == ["b"]
+        write(engine, name, tiny.with_vector(tiny.listing(tiny.key("d")), tiny.tilted(0.8)))
+        engine.refresh(name)
+        assert ids(engine.search(name, tiny.scope(), tiny.by_vector())) == ["b", "d"]
+
+    def test_an_unknown_generation_cannot_be_purged(self, generations: Generations) -> None:
+        with pytest.raises(NotFound):
+            generations.purge(tiny.generation().name, 1.0, limit=9)
+
     def test_a_dropped_generation_is_gone(self, engine: SearchEngine, generations: Generations, create: Create) -> None:
         name = create().name
         item = tiny.listing(tiny.key("a"))
@@ -184,3 +281,9 @@ class GenerationsContract:
         (found,) = engine.search(name, tiny.scope(), tiny.by_vector(space=again.space, filters=(Exists("size"),)))
         assert found.score == pytest.approx(0.25, abs=1e-5)
         assert engine.search(name, tiny.scope(), tiny.by_vector()) == []
+
+
+def remove(engine: SearchEngine, generation: str, key: ItemKey) -> None:
+    """A tombstone of revision 5, written at 1.0."""
+    write(engine, generation, pending(Removal(key, 5), 1.0))
+    engine.refresh(generation)

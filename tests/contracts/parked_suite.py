@@ -52,6 +52,29 @@ class ParkedContract:
         assert parked.all(limit=3) == everything[:3]
         assert len(parked.all(limit=3)) == 3
 
+    def test_pages_go_on_after_the_last_key(self, parked: ParkedItems, tenant: str) -> None:
+        items = [
+            _parked(tenant, name, generation=generation)
+            for name in "bca"
+            for generation in ("listing-g2", "listing-g1")
+        ]
+        parked.park(items)
+        ordered = sorted(items, key=lambda one: one.work)
+        found: list[ParkedItem] = []
+        while page := parked.all(limit=4, after=found[-1].work if found else ordered[0].work):
+            found += [one for one in page if one.work.key.tenant == tenant]
+        assert found == ordered[1:]
+
+    def test_parked_ones_are_told_by_their_keys(self, parked: ParkedItems, tenant: str) -> None:
+        items = [_parked(tenant, name) for name in "abc"]
+        absent = [_parked(tenant, "d").work, _parked(tenant, "a", generation="other").work]
+        assert parked.get([one.work for one in items]) == []
+        parked.park(items)
+        assert parked.get([items[2].work, *absent, items[0].work]) == [items[2], items[0]]
+        parked.free([items[2].work])
+        assert parked.get([items[2].work, items[0].work]) == [items[0]]
+        assert parked.get([]) == []
+
     def test_an_item_is_parked_per_generation(self, parked: ParkedItems, tenant: str) -> None:
         one, other = (_parked(tenant, "a", generation=name) for name in ("listing-g1", "listing-g2"))
         parked.park([one, other])

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from domain.items import Item, ItemKey
-from domain.ports import Generations, ParkedItems, ReleaseStore, SearchEngine
+from domain.ports import Generations, ParkedItems, ReleaseStore, SearchEngine, WorkQueue
 from domain.releases import Generation
+from domain.versions import VectorState
 from indexer.drain import Drainer
 from indexer.live import LiveWriter
 from indexer.releases import ReleaseView, begin
@@ -19,6 +20,10 @@ from plugin.queues.in_process import InProcessQueue
 from tests.support.toy_embedder import ToyEmbedder
 
 KIND = "listing"
+
+
+class Stop(Exception):
+    """Tells the drainer of a house to stop, as a task's time limit does."""
 
 
 class Clock:
@@ -40,21 +45,26 @@ class House:
     releases: ReleaseStore
     parked: ParkedItems
     embedder: ToyEmbedder
-    queue: InProcessQueue
+    queue: WorkQueue
     clock: Clock
 
     def __post_init__(self) -> None:
         self.view = ReleaseView(self.releases, self.clock)
         self.take_queue(self.queue)
 
-    def take_queue(self, queue: InProcessQueue) -> None:
+    def take_queue(self, queue: WorkQueue) -> None:
         """Go on with this queue; the old one and all it held are gone."""
         self.queue = queue
         self.live = LiveWriter(self.engine, self.view, self.queue, lambda _: self.embedder, self.clock)
-        self.drainer = Drainer(self.engine, self.queue, self.parked, lambda _: self.embedder, self.clock)
+        self.drainer = Drainer(
+            self.engine, self.queue, self.parked, lambda _: self.embedder, self.clock, interrupts=(Stop,)
+        )
 
     def generation(self, name: str = "listing-g1") -> Generation:
         return Generation(name, KIND, self.embedder.space, {"title": 3.0, "body": 1.0}, {"make": "keyword"})
+
+    def vector_state(self, key: ItemKey) -> VectorState:
+        return self.engine.read("listing-g1", [key])[key].vector_state
 
     def begin(self) -> None:
         begin(self.releases, self.generations, self.generation(), "bundle-1")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from domain.work import Depth, Lane, Task
+from domain.work import Claim, Depth, Lane, Task
 from plugin.queues.redis_queue import RedisQueue
 from tests.contracts.queue_tasks import task
 from tests.support.needs import require_module
@@ -51,10 +51,11 @@ def start(url: str, tmp_path: Path) -> Iterator[Start]:
     """Starts ``celery -A tests.support.celery_probe ...``; the test's end kills what still runs."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def run(*arguments: str) -> subprocess.Popen[bytes]:
+    def run(*arguments: str, soft_limit: str = "") -> subprocess.Popen[bytes]:
         log = (tmp_path / f"celery-{len(started)}.log").open("wb")
         command = [sys.executable, "-m", "celery", "-A", "tests.support.celery_probe", *arguments, "--loglevel=INFO"]
         environment = {**os.environ, "SIDETOWER_TEST_PROBE_REDIS": url, "PYTHONPATH": str(ROOT)}
+        environment["SIDETOWER_TEST_PROBE_SOFT_LIMIT"] = soft_limit
         with log:
             process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=environment, cwd=tmp_path, start_new_session=True
@@ -140,6 +141,30 @@ def test_stopped_worker_leaves_nothing_claimed(start: Start, queue: RedisQueue, 
     worked = server.lrange("worked", 0, -1)
     assert depth.in_flight == 0
     assert 0 < len(worked) == len(set(worked)) == 80 - depth.waiting
+
+
+def test_time_limit_of_a_task_gives_its_batch_back_uncounted(
+    start: Start, url: str, queue: RedisQueue, server: redis.Redis, tmp_path: Path
+) -> None:
+    from workers.app import WorkerParts, create_celery
+    from workers.ticks import send_tick
+
+    server.set("slowness", "60")
+    queue.add(many("item", 3))
+    with create_celery(WorkerParts(url, drain=lambda *_: None, reconcile=lambda: None)) as app:
+        send_tick(app, Lane.LIVE)
+    start("worker", soft_limit="1")
+    until(lambda: "not done within" in (tmp_path / "celery-0.log").read_text(), "the end of the task's time")
+    assert "Traceback" not in (tmp_path / "celery-0.log").read_text()
+    claims: list[Claim] = []
+
+    def claimed() -> bool:
+        if claim := queue.claim(Lane.LIVE, 10, 60):
+            claims.append(claim)
+        return bool(claims)
+
+    until(claimed, "it comes back")
+    assert [[(one.attempts, one.attempts_alone) for one in claim.tasks] for claim in claims] == [[(1, 0)] * 3]
 
 
 def tell_change(url: str) -> None:

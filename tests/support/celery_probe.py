@@ -14,6 +14,7 @@ import redis
 
 from domain.errors import Unavailable
 from domain.work import Lane
+from indexer.held import HeldClaim
 from plugin.queues.redis_queue import RedisQueue
 from workers.app import WorkerParts, create_celery
 
@@ -42,10 +43,11 @@ def drain(lane: Lane, seconds: float) -> None:
     if notes().exists("engine-away"):
         raise _AWAY
     while time.monotonic() < deadline and (claim := queue().claim(lane, BATCH, LEASE)) is not None:
-        for one in claim.tasks:
-            time.sleep(SLOWNESS)
-            notes().rpush("worked", one.task.work.key.id)
-        queue().done(claim, [one.task for one in claim.tasks])
+        with HeldClaim(queue(), claim) as held:
+            for one in claim.tasks:
+                time.sleep(float(notes().get("slowness") or SLOWNESS))
+                notes().rpush("worked", one.task.work.key.id)
+            held.done([one.task for one in claim.tasks])
 
 
 def changed(kind: str, ids: Sequence[str], tenant: str) -> None:
@@ -60,3 +62,5 @@ def reconcile() -> None:
 
 
 app = create_celery(WorkerParts(URL, drain, reconcile, changed))
+if limit := os.environ.get("SIDETOWER_TEST_PROBE_SOFT_LIMIT"):
+    app.conf.task_soft_time_limit = float(limit)

@@ -164,3 +164,38 @@ class TestKindByName:
 )
 def test_the_nearest_word_is_offered(word: str, answer: str) -> None:
     assert did_you_mean(word, ("id", "category", "filter")) == answer
+
+
+WITH_SOURCE = """
+[kinds.listing]
+id = "listing_id"
+text = { title = 3.0 }
+source = "cars"
+
+[kinds.article]
+id = "id"
+text = { title = 3.0 }
+"""
+
+
+def test_a_source_is_an_index_of_the_configured_opensearch(tmp_path: Path) -> None:
+    config = loaded(tmp_path, WITH_SOURCE, SIDETOWER_OPENSEARCH_URL="http://localhost:9200")
+    assert config.sources == {"listing": "cars"}
+    assert "source" not in config.kind("listing").fields()
+
+
+@pytest.mark.parametrize(
+    ("written_as", "environ", "expected"),
+    [
+        ('"cars"', {}, "an OpenSearch to read it from"),
+        ("7", {"SIDETOWER_OPENSEARCH_URL": "http://localhost:9200"}, "a text that is not empty"),
+        ('""', {"SIDETOWER_OPENSEARCH_URL": "http://localhost:9200"}, "a text that is not empty"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_told(
+    tmp_path: Path, written_as: str, environ: dict[str, str], expected: str
+) -> None:
+    text = WITH_SOURCE.replace('"cars"', written_as)
+    [problem] = problems(written(tmp_path, text), environ)
+    assert (problem.expected, problem.place.split(", ")[-1]) == (expected, "[kinds.listing] source")
+    assert problem.fix
