@@ -29,12 +29,14 @@ LOOK_SECONDS: Final = 60.0
 
 def embed_until(parts: Parts, stop: threading.Event) -> None:
     """Embed what waits, and now and then look in the index for what was forgotten, until told to stop."""
-    since = RECONCILE_SECONDS
+    # The queue of this process is empty at its start, so whatever is pending then was forgotten.
+    since, older_than = RECONCILE_SECONDS, 0.0
     while not stop.is_set():
         try:
             if since >= RECONCILE_SECONDS:
                 since = 0.0
-                reconcile(parts, older_than=FORGOTTEN_SECONDS)
+                reconcile(parts, older_than=older_than)
+                older_than = FORGOTTEN_SECONDS
             for lane in Lane:
                 drain(parts, lane, seconds=5)
         except SidetowerError as error:

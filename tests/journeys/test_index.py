@@ -288,3 +288,16 @@ def test_file_without_one_readable_item_builds_nothing(first_index: FirstIndex, 
     assert "at least one readable item" in done.stderr
     assert "sidetower check" in done.stderr
     assert list((tmp_path / ".sidetower" / "bundles").glob("*")) == []
+
+
+def test_roles_that_the_generation_was_not_made_with_are_refused(copied: House) -> None:
+    config = copied.folder / "sidetower.toml"
+    config.write_text(
+        config.read_text().replace("title = 3.0", "title = 4.0").replace('number = ["', 'number = ["doors", "')
+    )
+    done = copied.run("index", "--tenant", "north", "--file", "south.jsonl", "--json")
+    assert done.returncode == 2, done.stderr
+    error = json.loads(done.stderr)["error"]
+    assert error["expected"] == "the roles that listing-g1 was made with"
+    assert "title = 4.0" in error["got"]
+    assert "doors" in error["got"]
