@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from domain.errors import BundleRefused, NotFound, Unavailable
+from domain.errors import Busy, Unavailable
 from domain.items import Change
 from domain.ports import ItemEmbedder, SearchEngine, WorkQueue
 from domain.versions import ItemOutcome, Outcome, StoredItem, VectorState
@@ -17,6 +17,8 @@ from indexer.releases import ReleaseView
 
 log = logging.getLogger(__name__)
 
+#: Seconds that a queue which did not answer is left alone; reconcile finds what it would have been told.
+QUEUE_REST: Final = 5.0
 #: The outcome told for an item is the worst of its generations.
 _WORST_FIRST: Final = (Outcome.FAILED, Outcome.CONFLICTING_REVISION, Outcome.STALE, Outcome.WRITTEN)
 
@@ -45,6 +47,7 @@ class LiveWriter:
         self._queue = queue
         self._embedder_of = embedder_of
         self._clock = clock
+        self._queue_again = 0.0
 
     def apply(self, changes: Sequence[Change]) -> list[ItemOutcome]:
         """One outcome for each change, in order: written when every generation took it. Safe to repeat.
@@ -81,17 +84,19 @@ class LiveWriter:
         """The generation's embedder, or None: without it nothing is carried over, and text still goes first."""
         try:
             return self._embedder_of(generation)
-        except (BundleRefused, NotFound) as error:
+        except Exception as error:  # text goes first, whatever is wrong with a bundle
             log.warning("vectors of %s cannot be carried over: %s", generation, error)
             return None
 
     def _enqueue(self, tasks: Sequence[Task]) -> None:
         """Queue the tasks; a queue that is gone or full loses nothing, because the index says what is pending."""
-        if not tasks:
+        if not tasks or time.monotonic() < self._queue_again:
             return
         try:
             self._queue.add(tasks, Lane.LIVE)
         except Unavailable as error:
+            if not isinstance(error, Busy):  # a server that hangs costs one change its time-out, not every change
+                self._queue_again = time.monotonic() + QUEUE_REST
             log.warning("%d items wait for reconcile instead of the queue: %s", len(tasks), error)
 
 

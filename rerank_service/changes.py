@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
@@ -17,18 +19,27 @@ Apply = Callable[[Sequence[Change]], list[ItemOutcome]]
 
 
 class RevisionClock:
-    """Milliseconds since 1970 that never repeat within a process, for hosts without revisions."""
+    """Milliseconds since 1970 that grow with every change of an item, for hosts without revisions.
+
+    Each item has its own: a clock for all of them would run ahead of the time under a bulk load, and the next process
+    would tell older revisions than this one.
+    """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._last = 0
+        self._last: OrderedDict[ItemKey, int] = OrderedDict()
         self._lock = Lock()
 
-    def next(self) -> int:
-        """A revision higher than every one before."""
+    def next(self, key: ItemKey) -> int:
+        """A revision of this item higher than every one before."""
         with self._lock:
-            self._last = max(self._last + 1, int(1000 * self._now()))
-            return self._last
+            now = int(1000 * self._now())
+            revision = max(self._last.pop(key, 0) + 1, now)
+            # What lies behind the time holds nobody back any more.
+            while self._last and next(iter(self._last.values())) < now:
+                self._last.popitem(last=False)
+            self._last[key] = revision
+            return revision
 
 
 def read_revision(told: int | str, place: str) -> int:
@@ -77,14 +88,13 @@ def read_item(
         InvalidQuery: the revision is none.
     """
     number = None if revision is None else read_revision(revision, place)
-    if number is None and not kind.revision:
-        number = clock.next()
+    made_up = number is None and not kind.revision
     fields = document if id_ is None else {kind.id: id_, **document}
-    item = kind.item(fields, tenant=tenant, revision=number)
+    item = kind.item(fields, tenant=tenant, revision=0 if made_up else number)
     if id_ is not None and item.key.id != id_:
         expected = f"the id that it is told under, {id_!r}"
         raise InvalidItem(f"field {kind.id}", expected=expected, got=repr(item.key.id), fix="Make them agree.")
-    return item
+    return replace(item, revision=clock.next(item.key)) if made_up else item
 
 
 def read_removal(kind: Kind, key: ItemKey, *, revision: int | str | None, place: str, clock: RevisionClock) -> Removal:
@@ -109,7 +119,7 @@ def read_removal(kind: Kind, key: ItemKey, *, revision: int | str | None, place:
             got="nothing",
             fix="Send revision, higher than that of the last change; a made-up one could hide later changes.",
         )
-    return Removal(key, clock.next())
+    return Removal(key, clock.next(key))
 
 
 def outcome_error(change: Change, told: ItemOutcome) -> tuple[int, dict[str, Any]] | None:

@@ -30,11 +30,11 @@ LOOK_SECONDS: Final = 60.0
 def embed_until(parts: Parts, stop: threading.Event) -> None:
     """Embed what waits, and now and then look in the index for what was forgotten, until told to stop."""
     # The queue of this process is empty at its start, so whatever is pending then was forgotten.
-    since, older_than = RECONCILE_SECONDS, 0.0
+    due, older_than = time.monotonic(), 0.0
     while not stop.is_set():
         try:
-            if since >= RECONCILE_SECONDS:
-                since = 0.0
+            if time.monotonic() >= due:
+                due = time.monotonic() + RECONCILE_SECONDS
                 reconcile(parts, older_than=older_than)
                 older_than = FORGOTTEN_SECONDS
             for lane in Lane:
@@ -44,7 +44,6 @@ def embed_until(parts: Parts, stop: threading.Event) -> None:
         except Exception:  # nobody would start this loop again
             log.exception("embedding paused")
         stop.wait(TICK_SECONDS)
-        since += TICK_SECONDS
 
 
 def drain(parts: Parts, lane: Lane, seconds: float) -> DrainReport:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import threading
 import time
 from collections.abc import Callable
 from functools import cached_property, lru_cache
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from recommender.bundle import Bundle
     from rerank_service.searches import Searches
 
+log = logging.getLogger(__name__)
+
 
 class Parts:
     """Everything that a process of ours is made of; only what is asked for is imported and built.
@@ -38,6 +42,8 @@ class Parts:
         self._threads = threads
         self._interrupts = interrupts
         self._load_bundle: Callable[[str], Bundle] = lru_cache(maxsize=4)(self._read_bundle)
+        # Several threads that miss at once would each load the same bundle.
+        self._loading = threading.RLock()
 
     @property
     def embedded(self) -> bool:
@@ -94,10 +100,15 @@ class Parts:
         if self.config.queue.redis:
             from plugin.queues.redis_queue import RedisQueue
 
-            return RedisQueue(self.config.queue.redis)
+            return RedisQueue(self.config.queue.redis, namespace=self.namespace)
         from plugin.queues.in_process import InProcessQueue
 
         return InProcessQueue()
+
+    @property
+    def namespace(self) -> str:
+        """Start of every key in Redis: installations with prefixes of their own share no work."""
+        return self.config.engine.prefix.rstrip("-_")
 
     @cached_property
     def bundles(self) -> FolderBundleStore:
@@ -166,7 +177,8 @@ class Parts:
             NotFound: no such bundle.
             BundleRefused: it is damaged or mixed.
         """
-        return self._load_bundle(bundle_id)
+        with self._loading:
+            return self._load_bundle(bundle_id)
 
     def generation_space(self, name: str) -> str | None:
         """The space of a generation, None when there is no such generation."""
@@ -179,7 +191,8 @@ class Parts:
             NotFound: no such generation, or no bundle of its space in the store.
             BundleRefused: the bundle is damaged.
         """
-        return self._embedders(generation)
+        with self._loading:
+            return self._embedders(generation)
 
     @cached_property
     def _embedders(self) -> Callable[[str], ItemEmbedder]:
@@ -196,8 +209,7 @@ class Parts:
                 fix="See the generations with `sidetower status`.",
             )
         for bundle_id in self.bundles.ids():
-            manifest = json.loads((self.bundles.path(bundle_id) / "manifest.json").read_text(encoding="utf-8"))
-            if manifest.get("space") == space:
+            if self._space_of(bundle_id) == space:
                 return self.bundle(bundle_id).embedder
         raise NotFound(
             f"generation {generation}",
@@ -205,6 +217,16 @@ class Parts:
             got=f"none in {self.config.path / 'bundles'}",
             fix="Copy the bundle that the generation was filled with into that folder.",
         )
+
+    def _space_of(self, bundle_id: str) -> str:
+        """The space that the bundle's manifest names; empty when it cannot be read, which is that bundle's trouble."""
+        try:
+            return str(
+                json.loads((self.bundles.path(bundle_id) / "manifest.json").read_text(encoding="utf-8"))["space"]
+            )
+        except (OSError, ValueError, KeyError, TypeError, NotFound) as error:
+            log.warning("bundle %s cannot be read: %s", bundle_id, error)
+            return ""
 
     def _read_bundle(self, bundle_id: str) -> Bundle:
         from recommender.bundle import load_bundle

@@ -49,4 +49,12 @@ def _reconcile() -> int:
     return reconcile(_parts())
 
 
-app = create_celery(WorkerParts(broker_url=_config().queue.redis, drain=_drain, reconcile=_reconcile, changed=_changed))
+app = create_celery(
+    WorkerParts(
+        broker_url=_config().queue.redis,
+        drain=_drain,
+        reconcile=_reconcile,
+        changed=_changed,
+        namespace=Parts(_config()).namespace,
+    )
+)

@@ -39,6 +39,8 @@ class WorkerParts:
     #: Read the items of a kind from their source and take them as changed: kind, ids, tenant ("" = told by the item).
     #: None = there is no task `item_changed`.
     changed: Callable[[str, Sequence[str], str], object] | None = None
+    #: Start of the broker's keys: installations that share a Redis must not take each other's messages.
+    namespace: str = "sidetower"
 
 
 def create_celery(parts: WorkerParts) -> Celery:
@@ -51,6 +53,9 @@ def create_celery(parts: WorkerParts) -> Celery:
     """
     app = Celery("sidetower", broker=parts.broker_url)
     app.conf.update(CELERY)
+    # Celery's keys stay apart from the host's own Celery in the same database; a program that sends `item_changed`
+    # sets the same `global_keyprefix`.
+    app.conf.broker_transport_options = CELERY["broker_transport_options"] | {"global_keyprefix": f"{parts.namespace}:"}
 
     def drain(lane: str) -> None:
         begun = time.monotonic()

@@ -17,8 +17,6 @@ RECONCILE_EVERY: Final = 60.0
 CHANGES: Final = "changes"
 RECONCILE: Final = "reconcile"
 QUEUES: Final = (*(lane.value for lane in Lane), CHANGES, RECONCILE)
-#: First part of the broker's keys; a program that sends `item_changed` sets the same `global_keyprefix`.
-KEY_PREFIX: Final = "sidetower:"
 
 DRAIN_TASK: Final = "sidetower.drain"
 CHANGED_TASK: Final = "sidetower.item_changed"
@@ -57,8 +55,6 @@ CELERY: Final[dict[str, Any]] = {
         # What a lost worker held comes back after this. Above the hard limit, or a task that still runs would be
         # given to a second worker. For the same reason nothing is sent with a countdown or an eta.
         "visibility_timeout": 2 * HARD_LIMIT,
-        # Celery's keys stay apart from the host's own Celery in the same database.
-        "global_keyprefix": KEY_PREFIX,
         # Without these a half-open connection hangs for ever.
         "socket_connect_timeout": 5,
         "socket_timeout": 10,

@@ -125,7 +125,10 @@ def counterpart(error: sqlite3.Error, path: Path) -> SidetowerError:
     if _code(error) == sqlite3.SQLITE_FULL:
         return Busy(place, expected="room on the disk", got=got, fix="Free disk space, then try again.")
     if _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        fix = "Move the file away; `sidetower index` builds a new one from the source."
+        fix = (
+            "Stop every Sidetower process, move engine.db, engine.db-wal and engine.db-shm away together, then "
+            "`sidetower index` builds a new one from the source."
+        )
         return Unavailable(place, expected="a sound SQLite file", got=got, fix=fix)
     fix = "Check that the folder exists, is on a local disk and may be written."
     return Unavailable(place, expected="a readable and writable SQLite file", got=got, fix=fix)

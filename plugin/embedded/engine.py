@@ -99,7 +99,9 @@ class EmbeddedEngine:
                 legs["vector"] = retrieval.by_vector(compared, depth)
             if query.text:
                 legs["text"] = retrieval.by_text(depth)
-            best = best_of(list(legs.values()), query.limit) if legs else retrieval.by_id()
+            # Text first: ties of the fusion go to the earlier leg.
+            found_by = [legs[name] for name in ("text", "vector") if name in legs]
+            best = best_of(found_by, query.limit) if found_by else retrieval.by_id()
             stored = items_where(connection, place, _NUMBERED, json.dumps([found.number for found in best]))
         ranks = {name: {found.number: rank for rank, found in enumerate(leg, 1)} for name, leg in legs.items()}
         by_words, by_nearness = ranks.get("text", {}), ranks.get("vector", {})

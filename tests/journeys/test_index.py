@@ -186,8 +186,9 @@ class TestHostIndex:
 class TestAccidents:
     """A run that is cut off leaves nothing behind that the next run does not put right."""
 
-    #: Enough for a dozen batches; every tenth item stands a second time, newer.
-    COUNT = 4_000
+    #: Enough for thirty batches, so that a busy machine still meets a run in the middle; every tenth item stands a
+    #: second time, newer.
+    COUNT = 8_000
 
     @pytest.fixture
     def catalogue(self, tmp_path: Path) -> tuple[Path, dict[ItemKey, int]]:

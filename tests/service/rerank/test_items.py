@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from domain.items import Change
+from domain.items import Change, ItemKey
 from domain.versions import ItemOutcome, Outcome
 from rerank_service.changes import RevisionClock, read_revision
 from tests.service.rerank.world import World, ids, listing
@@ -80,9 +80,16 @@ def test_a_kind_without_revisions_takes_the_time(client: ServiceClient) -> None:
     assert client.ask("DELETE", "/v1/items/article/a").json()["outcome"] == "written"
 
 
-def test_the_clock_of_revisions_never_repeats() -> None:
-    clock = RevisionClock(now=lambda: 12.0)
-    assert [clock.next() for _ in range(3)] == [12_000, 12_001, 12_002]
+def test_the_clock_of_revisions_never_repeats_for_an_item_and_never_runs_ahead_for_others() -> None:
+    now = 12.0
+    clock = RevisionClock(now=lambda: now)
+    one, other = ItemKey("a", "article", "1"), ItemKey("a", "article", "2")
+    assert [clock.next(one) for _ in range(3)] == [12_000, 12_001, 12_002]
+    assert clock.next(other) == 12_000
+    now = 12.001
+    assert clock.next(one) == 12_003
+    now = 13.0
+    assert (clock.next(other), clock.next(one)) == (13_000, 13_000)
 
 
 def test_a_removal_needs_the_hosts_revision_where_it_has_one(client: ServiceClient) -> None:
