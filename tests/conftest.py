@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ for _name in [
     name for name in os.environ if name.startswith("SIDETOWER_") and "REQUIRE" not in name and "TEST" not in name
 ]:
     del os.environ[_name]
+
+# A run that was started in the background ignores Ctrl-C, and so would every process that it starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
