@@ -82,7 +82,8 @@ class Site:
         """The host's message, sent with nothing of ours installed."""
         program = (
             "import json, sys; from celery import Celery\n"
-            f"app = Celery(broker={self.redis!r}, broker_transport_options={{'global_keyprefix': 'sidetower:'}})\n"
+            f"app = Celery(broker={self.redis!r})\n"
+            f"app.conf.broker_transport_options = {{'global_keyprefix': '{self.parts.namespace}:'}}\n"
             "app.send_task('sidetower.item_changed', args=json.loads(sys.argv[1]), queue='changes')\n"
         )
         subprocess.run([sys.executable, "-c", program, json.dumps(arguments)], check=True, timeout=60)
