@@ -169,9 +169,10 @@ def test_the_command_says_what_is_wrong(
 
 @pytest.mark.redis
 def test_the_command_queues_what_it_frees(folder: Path, redis_url: str) -> None:
-    from plugin.queues.redis_queue import RedisQueue
+    from sidetower.config import load_config
+    from sidetower.parts import Parts
 
-    queue = RedisQueue(redis_url)
+    queue = Parts(load_config(folder / "sidetower.toml", {"SIDETOWER_REDIS_URL": redis_url})).queue
     before = queue.depth(Lane.LIVE).waiting
     done = command(folder, "retry", "--json", SIDETOWER_REDIS_URL=redis_url)
     assert json.loads(done.stdout) == {"freed": 3, "queued": 3}
