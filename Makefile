@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-nightly check install-demo install-test install-text bench-catalogues bench-similar bench-kill
+.PHONY: help demo test test-nightly check install-demo install-test install-text bench-catalogues bench-similar bench-kill bench-quality
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
@@ -47,13 +47,16 @@ test: check ## set up and run the checks and the whole suite; absent servers are
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-nightly: $(VENV)/.test ## the engine contract and the indexer on the older OpenSearch, 2.19.6
-	SIDETOWER_TEST_OPENSEARCH_VERSION=2.19.6 $(BIN)/python -m pytest tests/contracts tests/indexer tests/unit/opensearch $(PYTEST_ARGS)
+	SIDETOWER_TEST_OPENSEARCH_VERSION=2.19.6 $(BIN)/python -m pytest tests/contracts tests/indexer tests/unit/opensearch tests/client tests/journeys/test_pipelines.py $(PYTEST_ARGS)
 
 bench-catalogues: $(VENV)/.test ## index real catalogues on both engines: items/s, sizes, answers
 	$(BIN)/python -m benchmarks.catalogues
 
 bench-similar: $(VENV)/.test ## similar articles against the writers' links, beside TF-IDF
 	$(BIN)/python -m benchmarks.similar_items
+
+bench-quality: $(VENV)/.test ## ranking quality on real data beside tuned baselines, with intervals
+	$(BIN)/python -m benchmarks.quality
 
 bench-kill: $(VENV)/.test ## kill -9 of `sidetower index` at 20 random moments, on both engines
 	$(BIN)/python -m benchmarks.kill_index

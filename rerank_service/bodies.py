@@ -174,8 +174,13 @@ class SimilarBody(StrictBody):
         return SimilarRequest(kind.name, scope, key.id, parse_filters(self.filters, kind), self.limit)
 
 
-def past_events(told: Sequence[EventBody], kinds: Mapping[str, Kind]) -> tuple[PastEvent, ...]:
+def past_events(told: Sequence[EventBody], kinds: Mapping[str, Kind], holder: str = "body") -> tuple[PastEvent, ...]:
     """The history as the ranking core takes it.
+
+    Args:
+        told: the events.
+        kinds: the kinds that are served.
+        holder: place of what the history stands in.
 
     Raises:
         InvalidQuery: an event is of a kind that is not served.
@@ -183,7 +188,7 @@ def past_events(told: Sequence[EventBody], kinds: Mapping[str, Kind]) -> tuple[P
     for index, event in enumerate(told):
         if event.kind not in kinds:
             known = ", ".join(sorted(kinds))
-            place = f"body.history[{index}].kind"
+            place = f"{holder}.history[{index}].kind"
             raise InvalidQuery(place, expected=f"one of: {known}", got=repr(event.kind), fix="Name such a kind.")
     return tuple(PastEvent(one.kind, str(one.id), one.action, one.timestamp) for one in told)
 

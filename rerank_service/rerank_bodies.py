@@ -93,6 +93,18 @@ Document = Annotated[
 ]
 
 
+class PersonBody(StrictBody):
+    """Who asks, and for what, in one object: OpenSearch's `ml_inference` hands on what a search says of a person whole,
+    and fails for each single key that it lacks.
+    """
+
+    query: str = Field("", max_length=10 * MAX_QUERY_CHARACTERS)
+    user: Text = ""
+    history: list[EventBody] = Field(default_factory=list, max_length=MAX_EVENTS)
+    audiences: Groups = Field(default_factory=list)
+    weight: float = Field(DEFAULT_WEIGHT, ge=0, le=1)
+
+
 class DocumentsBody(StrictBody):
     """Cohere's shape: texts to be ranked for a query, and optional keys of ours to rank items for a person."""
 
@@ -116,6 +128,7 @@ class DocumentsBody(StrictBody):
     history: list[EventBody] = Field(default_factory=list, max_length=MAX_EVENTS)
     audiences: Groups = Field(default_factory=list)
     weight: float = Field(DEFAULT_WEIGHT, ge=0, le=1)
+    person: PersonBody | None = Field(None, description="In place of query, user, history, audiences and weight.")
     deadline_ms: int = Field(DOCUMENTS_DEADLINE_MS, ge=1, le=10_000)
 
     def documents_request(self, tenant: str, kinds: Mapping[str, Kind], arrived: float) -> DocumentsRequest:
@@ -130,18 +143,15 @@ class DocumentsBody(StrictBody):
             InvalidQuery: there are several kinds and none is named, or a person is named for texts that are no items.
             NotFound: there is no such kind.
         """
-        told = {"user": self.user, "history": self.history, "audiences": self.audiences}
-        told["weight"] = "weight" if "weight" in self.model_fields_set else ""
-        for name, value in told.items():
-            if value:
-                raise InvalidQuery(
-                    f"body.{name}",
-                    expected="item_ids beside it: only items are ranked for a person",
-                    got="documents alone",
-                    fix="Send item_ids, one for each document, or leave it out.",
-                )
+        if told := [*self._told_of_the_person(), *(["person"] if self.person else [])]:
+            raise InvalidQuery(
+                f"body.{told[0]}",
+                expected="item_ids beside it: only items are ranked for a person",
+                got="documents alone",
+                fix="Send item_ids, one for each document, or leave it out.",
+            )
         texts = tuple(document_text(one, self.rank_fields) for one in self.documents)
-        return DocumentsRequest(self._kind(kinds), tenant, self._text(), texts, self._deadline(arrived))
+        return DocumentsRequest(self._kind(kinds), tenant, _text(self.query), texts, self._deadline(arrived))
 
     def items_request(
         self, item_ids: Sequence[str | int], tenant: str, kinds: Mapping[str, Kind], arrived: float
@@ -155,7 +165,8 @@ class DocumentsBody(StrictBody):
             arrived: `time.monotonic()` when the request came.
 
         Raises:
-            InvalidQuery: there is not one id for each document, an id comes twice, or a kind is wrong.
+            InvalidQuery: there is not one id for each document, an id comes twice, a kind is wrong, or the person is
+                told twice.
             NotFound: there is no such kind.
         """
         if len(item_ids) != len(self.documents):
@@ -165,13 +176,14 @@ class DocumentsBody(StrictBody):
                 got=str(len(item_ids)),
                 fix="Send both in the same order.",
             )
+        asked = self._asked()
         return RerankRequest(
             kind=self._kind(kinds),
-            scope=Scope(tenant, frozenset(self.audiences)),
-            text=self._text(),
-            user=self.user,
-            history=past_events(self.history, kinds),
-            weight=self.weight,
+            scope=Scope(tenant, frozenset(asked.audiences)),
+            text=_text(asked.query),
+            user=asked.user,
+            history=past_events(asked.history, kinds, "body" if asked is self else "body.person"),
+            weight=asked.weight,
             deadline=self._deadline(arrived),
             offered=_offered(item_ids, rank_scores(len(item_ids)), "body.item_ids"),
         )
@@ -184,11 +196,26 @@ class DocumentsBody(StrictBody):
             raise InvalidQuery("body.kind", expected=f"one of: {known}", got="nothing", fix="Add the key kind.")
         return next(iter(kinds))
 
-    def _text(self) -> str:
-        return self.query.strip()[:MAX_QUERY_CHARACTERS]
+    def _asked(self) -> DocumentsBody | PersonBody:
+        if self.person is None:
+            return self
+        if told := [*self._told_of_the_person(), *(["query"] if self.query.strip() else [])]:
+            expected = '""' if told[0] == "query" else "nothing"
+            fix = "Say in person what is said of the person."
+            raise InvalidQuery(f"body.{told[0]}", expected=f"{expected} beside person", got="both", fix=fix)
+        return self.person
+
+    def _told_of_the_person(self) -> list[str]:
+        told = {"user": self.user, "history": self.history, "audiences": self.audiences}
+        told["weight"] = "weight" if "weight" in self.model_fields_set else ""
+        return [name for name, value in told.items() if value]
 
     def _deadline(self, arrived: float) -> Deadline:
         return Deadline(self.deadline_ms / 1000, arrived)
+
+
+def _text(query: str) -> str:
+    return query.strip()[:MAX_QUERY_CHARACTERS]
 
 
 def _shape(body: Any) -> Literal["{documents}", "{candidates}"]:

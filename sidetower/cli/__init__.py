@@ -7,7 +7,23 @@ import sys
 import typer
 
 from domain.errors import SidetowerError
-from sidetower.cli import check, demo, index, init, output, retry, search, serve, similar, status, work
+from sidetower.cli import (
+    check,
+    demo,
+    follow,
+    index,
+    init,
+    output,
+    pipelines,
+    rebuild,
+    retry,
+    search,
+    serve,
+    similar,
+    status,
+    train,
+    work,
+)
 
 app = typer.Typer(
     name="sidetower",
@@ -22,11 +38,15 @@ app = typer.Typer(
 app.command("init")(init.init)
 app.command("check")(check.check)
 app.command("index")(index.index)
+app.command("follow")(follow.follow)
 app.command("search")(search.search)
 app.command("similar")(similar.similar)
 app.command("status")(status.status)
+app.command("rebuild")(rebuild.rebuild)
+app.command("train")(train.train)
 app.command("retry")(retry.retry)
 app.command("serve")(serve.serve)
+app.command("pipelines")(pipelines.pipelines)
 app.command("work")(work.work)
 app.command("demo")(demo.demo)
 

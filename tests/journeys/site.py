@@ -29,6 +29,7 @@ class Site:
 
     def __init__(self, process: Background, url: str, tenant: str = "north") -> None:
         self.process = process
+        self.url = url
         self._http = httpx.Client(base_url=url, headers={"X-Sidetower-Tenant": tenant}, timeout=30, trust_env=False)
 
     def close(self) -> None:

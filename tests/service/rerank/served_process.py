@@ -30,9 +30,9 @@ class Served:
 
 
 @contextmanager
-def served_world(folder: Path) -> Iterator[Served]:
-    """The service over a filled world in this folder; ends with an orderly shutdown."""
-    command = [sys.executable, "-m", "uvicorn", "--factory", "tests.service.rerank.served_world:serve"]
+def served_world(folder: Path, root: str = "tests.service.rerank.served_world:serve") -> Iterator[Served]:
+    """The service that `root` makes over a filled world in this folder; ends with an orderly shutdown."""
+    command = [sys.executable, "-m", "uvicorn", "--factory", root]
     process = subprocess.Popen(
         [*command, "--host", "127.0.0.1", "--port", "0", "--no-access-log"],
         env=os.environ | {"SIDETOWER_TEST_FOLDER": str(folder), "PYTHONUNBUFFERED": "1"},
