@@ -1,7 +1,7 @@
 """Real catalogues on both engines: items a second beside the raw encoder and the raw bulk, sizes, and answers to read.
 
 Usage: SIDETOWER_DATA=... python -m benchmarks.catalogues [--sets movies cars docs] [--engine embedded opensearch]
-       [--encoder bootstrap] [--docs-encoder MODEL_OR_FOLDER]
+       [--encoder bootstrap] [--docs-encoder MODEL_OR_FOLDER] [--threads 2] [--raw-items 2000]
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from sidetower.indexing import build_bundle, fill_kind, first_generation, items_
 from sidetower.parts import Parts
 
 TENANT = "bench"
-RAW_ITEMS = 2_000
 BULK = 500
 
 
@@ -123,6 +122,8 @@ def main() -> None:
     parser.add_argument("--engine", nargs="+", default=["embedded", "opensearch"])
     parser.add_argument("--encoder", default="bootstrap")
     parser.add_argument("--docs-encoder", default="", help="one more run of the articles with this encoder")
+    parser.add_argument("--threads", type=int, default=2, help="of the encoder")
+    parser.add_argument("--raw-items", type=int, default=2_000, help="for the raw rates")
     arguments = parser.parse_args()
     runs = [(name, arguments.encoder) for name in arguments.sets]
     if arguments.docs_encoder:
@@ -134,7 +135,9 @@ def main() -> None:
             place = Path(folder) / f"run{number}"
             place.mkdir()
             for engine in arguments.engine:
-                row, told = _run(CATALOGUES[name], encoder, engine, url if engine == "opensearch" else "", place)
+                row, told = _run(
+                    CATALOGUES[name], encoder, engine, url if engine == "opensearch" else "", place, arguments
+                )
                 rows.append(row)
                 answers += told
                 publish("catalogues", rows, "fill: items a second of `sidetower index`, vectors included; raw: alone")
@@ -153,7 +156,7 @@ def _node(engines: Sequence[str], folder: str) -> Iterator[str]:
 
 
 def _run(
-    catalogue: Catalogue, encoder: str, engine: str, url: str, place: Path
+    catalogue: Catalogue, encoder: str, engine: str, url: str, place: Path, arguments: argparse.Namespace
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """One set on one engine; both engines share the bundle that the first of them built."""
     source_path = place / "items.jsonl"
@@ -165,7 +168,7 @@ def _run(
     config.write_text(
         f'[engine]\n{server}path = "data"\nprefix = "{prefix}"\n[kinds.{catalogue.kind}]\n{catalogue.toml}'
     )
-    parts = Parts(load_config(config, {}), threads=2)
+    parts = Parts(load_config(config, {}), threads=arguments.threads)
     kind = parts.config.kind()
     source = open_file_source(source_path, kind.id)
     began = time.perf_counter()
@@ -177,7 +180,7 @@ def _run(
     began = time.perf_counter()
     report = fill_kind(parts, kind, lambda: items_of(source, kind, TENANT), lambda _: None)
     filled = time.perf_counter() - began
-    sample = [item for item in islice(items_of(source, kind, TENANT), RAW_ITEMS) if isinstance(item, Item)]
+    sample = [item for item in islice(items_of(source, kind, TENANT), arguments.raw_items) if isinstance(item, Item)]
     size = _size(parts, kind.name)
     row = _row(catalogue, encoder, engine, report, built, filled)
     row |= {"raw encoder /s": _raw_encoder(parts.bundle(bundle_id), sample)}

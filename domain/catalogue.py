@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.errors import InvalidItem
-from domain.items import EVERYONE, MAX_REVISION, FilterValue, Item, ItemKey
+from domain.items import EVERYONE, MAX_REVISION, Change, FilterValue, Item, ItemKey, Removal
 
 #: Lucene refuses longer keyword terms, and the whole document with them.
 MAX_KEYWORD_BYTES: Final = 32_766
@@ -53,6 +53,8 @@ class Kind:
     filter: Mapping[str, FilterType] = field(default_factory=dict)
     #: Field that lists the groups that may see the item; "" = everyone.
     audience: str = ""
+    #: Field that marks what the host removed: true, or the date of removal; "" = nothing is marked.
+    removed: str = ""
 
     @property
     def title(self) -> str:
@@ -61,8 +63,23 @@ class Kind:
 
     def fields(self) -> set[str]:
         """Every field of the host that is read."""
-        named = {self.id, self.revision, self.tenant, self.audience, *self.text, *self.filter}
+        named = {self.id, self.revision, self.tenant, self.audience, self.removed, *self.text, *self.filter}
         return (named | {*self.category, *self.number, *self.signal}) - {""}
+
+    def change(self, document: Mapping[str, Any], *, tenant: str = "", revision: int | None = None) -> Change:
+        """What the document tells: its item, or the removal of it where the host marks it as removed.
+
+        Args:
+            document: the host's fields.
+            tenant: whose it is; needed when the kind names no tenant field.
+            revision: overrides the document's own; needed when the kind names no revision field.
+
+        Raises:
+            InvalidItem: names the field, what was expected and what came.
+        """
+        if not (self.removed and as_mark(document.get(self.removed), self.removed)):
+            return self.item(document, tenant=tenant, revision=revision)
+        return Removal(self._key(document, tenant), self._revision(document) if revision is None else revision)
 
     def item(self, document: Mapping[str, Any], *, tenant: str = "", revision: int | None = None) -> Item:
         """The item that the document describes.
@@ -206,6 +223,26 @@ def filter_value(value: Any, name: str, kind: FilterType) -> FilterValue:
     return number
 
 
+def as_mark(value: Any, name: str) -> bool:
+    """Whether a mark says that something is so: true, or a date; nothing, false and 0 say that it is not.
+
+    Raises:
+        InvalidItem: anything else, so that no item is taken away, or kept, by a misread mark.
+    """
+    if _missing(value) or value == "":
+        return False
+    # As text: a small number is no date but a state that only the host knows.
+    mark = _plain(value, name) if isinstance(value, bool | int | float | str) else value
+    if isinstance(mark, str) and (known := _TRUTH.get(mark.lower())) is not None:
+        return known
+    try:
+        as_milliseconds(mark, name)
+    except InvalidItem:
+        fix = "Send true or the date of the removal for what was removed, else nothing."
+        raise _wrong(name, "true, false, a date or nothing", value, fix) from None
+    return True
+
+
 def as_milliseconds(value: Any, name: str) -> float:
     """Milliseconds since 1970 of an ISO 8601 date or a number; no time zone means UTC."""
     if isinstance(value, int | float) and not isinstance(value, bool) and _finite(value):
@@ -242,19 +279,24 @@ def _finite(number: float) -> bool:
 
 def _plain(value: Any, name: str) -> str:
     """One value as text, without blanks around it."""
+    if isinstance(value, str):
+        if not value.isascii():
+            _check_characters(value, name)
+        return value.strip()
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise _wrong(name, "text that UTF-8 can hold", value, "Repair the half surrogate pair.") from None
-        return value.strip()
     if isinstance(value, int | float | date | time | Decimal | UUID):
         return str(value)
     raise _wrong(name, "a value or a flat list of values", value, "Flatten the field.")
+
+
+def _check_characters(text: str, name: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _wrong(name, "text that UTF-8 can hold", text, "Repair the half surrogate pair.") from None
 
 
 def _wrong(name: str, expected: str, got: Any, fix: str) -> InvalidItem:

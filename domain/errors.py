@@ -105,6 +105,12 @@ class Unavailable(SidetowerError):
     code, status, exit_code = "unavailable", 503, 7
 
 
+class AccessDenied(Unavailable):
+    """A server refuses our credentials, or what they may do; the same call can succeed once that is put right."""
+
+    code, status, exit_code = "access_denied", 503, 2
+
+
 class Busy(Unavailable):
     """A server asks for less: too many requests, circuit breaker, disk flood stage. Wait, then repeat."""
 

@@ -75,6 +75,8 @@ class Item:
     filters: Mapping[str, tuple[FilterValue, ...]] = field(default_factory=dict)
     #: Groups that may see the item; never empty.
     audience: tuple[str, ...] = (EVERYONE,)
+    #: Kept by `content_hash`; an item never changes.
+    _hash: str = field(default="", init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_revision(self.key, self.revision)
@@ -89,7 +91,10 @@ class Item:
     @property
     def content_hash(self) -> str:
         """32 hexadecimal digits that differ when any field differs; the revision is left out."""
-        return _digest([self.texts, self.categories, self.numbers, self.signals, self.filters, self.audience])
+        if not self._hash:
+            content = [self.texts, self.categories, self.numbers, self.signals, self.filters, self.audience]
+            object.__setattr__(self, "_hash", _digest(content))
+        return self._hash
 
     def fields(self) -> dict[str, object]:
         """The item's fields under the host's names, for people and answers."""

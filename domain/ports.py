@@ -6,7 +6,8 @@ Errors are those of `domain.errors`; foreign exceptions stop at the adapter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from domain.features import History, ItemFeatures, Scores
@@ -29,7 +30,9 @@ class SearchEngine(Protocol):
     ) -> list[ItemOutcome]:
         """One outcome for each item, in order, by the rule of `domain.versions.judge`. Safe to repeat.
 
-        The keys are distinct. A write is durable when it returns and searchable after `refresh`.
+        The keys are distinct. A write is durable when it returns and searchable after `refresh`. A vector of another
+        space than the generation's fails. Of two writers who bring one revision with different contents at the same
+        moment, whatever the phases, one is told `written` and the other `conflicting_revision`.
         """
         ...
 
@@ -49,11 +52,23 @@ class SearchEngine(Protocol):
         ...
 
     def scan(
-        self, generation: str, after: ItemKey | None = None, limit: int = 500, state: VectorState | None = None
+        self,
+        generation: str,
+        after: ItemKey | None = None,
+        limit: int = 500,
+        state: VectorState | None = None,
+        outside: str = "",
     ) -> list[StoredItem]:
         """The next items in key order after `after`, tombstones included; empty at the end.
 
-        Resumable by the last key. `state` keeps only items in that state. Sees what was refreshed.
+        Resumable by the last key. Sees what was refreshed.
+
+        Args:
+            generation: its name.
+            after: where the last page ended.
+            limit: of items.
+            state: only items in that state.
+            outside: only items with a vector of another space than this one.
         """
         ...
 
@@ -69,7 +84,8 @@ class Generations(Protocol):
         """Make an empty generation; making the same one again changes nothing.
 
         Raises:
-            ConfigurationError: the name is taken by a generation with other fields or another space.
+            ConfigurationError: the name is taken by a generation with other fields or another space (not
+                `Generation.same_make`).
         """
         ...
 
@@ -81,8 +97,13 @@ class Generations(Protocol):
         """Every generation, by name."""
         ...
 
-    def counts(self, name: str) -> list[GenerationCounts]:
-        """What each tenant has, by tenant name. Sees what was refreshed."""
+    def counts(self, name: str, since: float = math.inf) -> list[GenerationCounts]:
+        """What each tenant has, by tenant name. Sees what was refreshed.
+
+        Args:
+            name: of the generation.
+            since: seconds since 1970; what has got its vector from then on is counted as recent.
+        """
         ...
 
     def purge(self, name: str, removed_before: float, limit: int) -> int:
@@ -196,8 +217,37 @@ class ItemSource(Protocol):
         """
         ...
 
-    def fetch(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        """The documents of these ids; missing ones are left out."""
+    def fetch(self, ids: Sequence[str]) -> list[tuple[str, Mapping[str, Any]]]:
+        """Every document of these ids, each with its id: none for a missing one, several where tenants share an id."""
+        ...
+
+    def changed(
+        self, field: str, since: float
+    ) -> Generator[tuple[str, float, Mapping[str, Any] | Exception], None, None]:
+        """Every document whose date `field` is at or after `since`, oldest first, with its place and that date.
+
+        Dates are milliseconds since 1970. Minus infinity takes all documents; then those without a date are told by
+        an `InvalidItem` each, or one for all, with a date of minus infinity.
+
+        Raises:
+            SourceError: nothing can be read at all, or the field holds no dates.
+        """
+        ...
+
+
+class Checkpoints(Protocol):
+    """How far long work has come, durable beside the items; small documents by name."""
+
+    def get(self, name: str) -> Mapping[str, Any] | None:
+        """What was put last under this name; None when nothing was, or it was forgotten."""
+        ...
+
+    def put(self, name: str, document: Mapping[str, Any]) -> None:
+        """Keep this document, durable when it returns; the last one wins."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Keep nothing under this name; forgetting nothing changes nothing."""
         ...
 
 

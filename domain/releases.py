@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +23,14 @@ class Generation:
     filter_types: Mapping[str, str] = field(default_factory=dict)
     #: Seconds since 1970.
     created_at: float = 0.0
+    #: The host's field that lists who may see an item; "" = everyone may see every item; None = made by a version of
+    #: Sidetower that did not write it down.
+    audience: str | None = None
+
+    def same_make(self, other: Generation) -> bool:
+        """Whether both hold the same documents: all is equal but the time, as far as each of them knows."""
+        audiences = {one.audience for one in (self, other)} - {None}
+        return len(audiences) < 2 and replace(self, created_at=other.created_at, audience=other.audience) == other
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,8 @@ class GenerationCounts:
     removed: int
     #: When the oldest pending item was written, seconds since 1970; 0 when none is pending.
     oldest_pending: float
+    #: Items with their vector that were last written since the moment that was asked for.
+    recent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,8 @@ class Release:
     tenants: Mapping[str, Pointer] = field(default_factory=dict)
     #: What `default` was before; the roll-back target.
     previous: Pointer | None = None
+    #: Those of `writing` that a fill has not come to the end of: what they lack is on its way.
+    filling: tuple[str, ...] = ()
 
     def pointer(self, tenant: str) -> Pointer:
         """What this tenant is served from."""
@@ -83,6 +95,7 @@ class Release:
             "state": self.state.value,
             "tenants": {tenant: _pointer_document(pointer) for tenant, pointer in self.tenants.items()},
             "previous": _pointer_document(self.previous) if self.previous else None,
+            "filling": list(self.filling),
         }
 
     @classmethod
@@ -96,6 +109,7 @@ class Release:
             state=Stage(document["state"]),
             tenants={tenant: Pointer(**pointer) for tenant, pointer in document.get("tenants", {}).items()},
             previous=Pointer(**previous) if previous else None,
+            filling=tuple(document.get("filling", ())),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum, StrEnum
 
 from domain.items import Change, Item, ItemKey, Removal
@@ -17,7 +17,6 @@ class Phase(IntEnum):
     CONTENT = 0
     #: The same revision with its vector.
     VECTOR = 1
-    # 2 and 3 are reserved for deletions that Sidetower infers itself.
 
 
 class VectorState(StrEnum):
@@ -65,6 +64,8 @@ class StoredItem:
     inputs_hash: str = ""
     #: When this phase was written, seconds since 1970.
     written_at: float = 0.0
+    #: Not told by the host at this revision but decided by Sidetower: it stands above all that was told (`repaired`).
+    repaired: bool = False
 
     @property
     def key(self) -> ItemKey:
@@ -73,8 +74,8 @@ class StoredItem:
 
     @property
     def version(self) -> int:
-        """The engine's external version: 4 x revision + phase."""
-        return 4 * self.change.revision + self.phase
+        """4 x revision + phase, and 2 more for what Sidetower repaired."""
+        return 4 * self.change.revision + 2 * self.repaired + self.phase
 
     @property
     def item(self) -> Item | None:
@@ -105,6 +106,16 @@ def ready(item: Item, vector: Array, *, space: str, inputs_hash: str, written_at
     return StoredItem(item, Phase.VECTOR, VectorState.READY, vector, space, inputs_hash, written_at)
 
 
+def repaired(change: Change, written_at: float) -> StoredItem:
+    """Phase 0 of a repair: the only write that replaces what is stored at the same revision.
+
+    It settles what the version of a told change cannot: one revision with two contents, one in each generation, and
+    a vector of a space that is not the generation's. Phases 2 and 3 of a revision are kept for such decisions of
+    Sidetower's own.
+    """
+    return replace(pending(change, written_at), repaired=True)
+
+
 def judge(new: StoredItem, stored: StoredItem | None, creation: Creation) -> Outcome | None:
     """What becomes of a write onto what is stored: None means "store it".
 
@@ -115,11 +126,20 @@ def judge(new: StoredItem, stored: StoredItem | None, creation: Creation) -> Out
     if stored.change.revision > new.change.revision:
         return Outcome.STALE
     if stored.change.revision == new.change.revision:
+        if new.repaired and not stored.repaired:
+            return None
         if stored.change.content_hash != new.change.content_hash:
             return Outcome.CONFLICTING_REVISION
         return None if new.phase > stored.phase else Outcome.WRITTEN
     # A vector belongs to one revision: it never carries an older document forward.
     return None if creation is Creation.ALLOWED else Outcome.STALE
+
+
+def onto(new: StoredItem, stored: StoredItem | None) -> StoredItem:
+    """What a write that `judge` lets through is stored as: the vector of a repaired revision belongs to the repair."""
+    if stored is None or not stored.repaired or stored.change.revision != new.change.revision:
+        return new
+    return replace(new, repaired=True)
 
 
 def counted(outcomes: Sequence[ItemOutcome]) -> dict[str, int]:

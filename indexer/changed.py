@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from domain.catalogue import Kind
 from domain.errors import Busy, InvalidItem, InvalidQuery
-from domain.items import Item
+from domain.items import Change, ItemKey
 from domain.ports import ItemSource
 from domain.versions import ItemOutcome, Outcome
 from indexer.live import LiveWriter
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 PAGE: Final = 500
 #: Ids shown in one line of the log.
 SHOWN: Final = 10
+#: A document and the id that it was asked by.
+_Document = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(slots=True)
@@ -58,7 +60,8 @@ class ChangedItems:
     def take(self, ids: Sequence[str], tenant: str = "") -> ChangedReport:
         """Read these items and write them; what is wrong with one is told in the log, and its neighbours go through.
 
-        Nothing is ever removed: an id without a document may be one that the source does not show yet.
+        Only what its document marks as removed is removed: an id without a document may be one that the source does
+        not show yet.
 
         Args:
             ids: of one kind, each of any number of times.
@@ -83,22 +86,33 @@ class ChangedItems:
         # Taken before reading, so that of two readings the later one has the greater revision or reads the newer
         # content: whoever tells a change after making it is never overtaken by what was read before it.
         revision = None if self._kind.revision else int(self._clock() * 1_000)
-        documents = self._source.fetch(ids)
-        report.missing += [one for one in ids if one not in documents]
-        items = []
-        for one, document in documents.items():
+        documents = self._of(tenant, self._source.fetch(ids))
+        found = {one for one, _ in documents}
+        report.missing += [one for one in ids if one not in found]
+        items: dict[tuple[ItemKey, int], Change] = {}
+        for one, document in documents:
             try:
-                items.append(self._item(one, document, tenant, revision))
+                item = self._item(one, document, tenant, revision)
             except InvalidItem as error:
                 _tell(str(error), report)
-        busy = [outcome for outcome in self._live.apply(items) if _counted(outcome, report)]
+            else:
+                items[item.key, item.revision] = item
+        busy = [outcome for outcome in self._live.apply([*items.values()]) if _counted(outcome, report)]
         if busy:
             fix = "Wait, then name these items again."
             raise Busy(self._kind.name, expected="room for more writes", got=busy[0].reason, fix=fix)
 
-    def _item(self, id_: str, document: Mapping[str, Any], tenant: str, revision: int | None) -> Item:
+    def _of(self, tenant: str, documents: Sequence[_Document]) -> Sequence[_Document]:
+        """Without those of other tenants, where one id has documents of several."""
+        field = self._kind.tenant
+        if not (tenant and field):
+            return documents
+        own = {one for one, document in documents if str(document.get(field)) == tenant}
+        return [(one, document) for one, document in documents if one not in own or str(document.get(field)) == tenant]
+
+    def _item(self, id_: str, document: Mapping[str, Any], tenant: str, revision: int | None) -> Change:
         try:
-            return self._kind.item(document, tenant=tenant, revision=revision)
+            return self._kind.change(document, tenant=tenant, revision=revision)
         except InvalidItem as error:
             raise error.at(f"{self._source.name}, {id_}") from error
 

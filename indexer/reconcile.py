@@ -1,16 +1,20 @@
-"""Reconcile: the index itself says which items still wait, so losing the queue loses nothing."""
+"""Reconcile: the index itself says which items need a vector, so losing the queue loses nothing."""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from domain.errors import Busy
 from domain.items import ItemKey
 from domain.ports import ParkedItems, SearchEngine, WorkQueue
-from domain.versions import VectorState
+from domain.releases import Generation
+from domain.versions import Outcome, StoredItem, VectorState, repaired
 from domain.work import Lane, Task, WorkKey
+
+log = logging.getLogger(__name__)
 
 #: An item that is pending for longer than this many seconds is queued again.
 PENDING_AGE: Final = 60.0
@@ -61,3 +65,58 @@ def requeue_pending(
         except Busy:  # the workers have plenty, and the next call goes on
             break
     return queued
+
+
+def requeue_foreign(
+    engine: SearchEngine,
+    queue: WorkQueue,
+    generation: Generation,
+    *,
+    seconds: float = 20.0,
+    clock: Callable[[], float] = time.time,
+) -> int:
+    """How many items lost a vector of another space than the generation's, and wait for a right one now.
+
+    No engine takes such a vector, and none is ever compared; one that got in all the same (the generation was dropped
+    and made anew while it was written) would never be found by vector. Sees what was refreshed.
+
+    Args:
+        seconds: no further page is read after these.
+    """
+    until = time.monotonic() + seconds
+    if queue.depth(Lane.LIVE).waiting >= ENOUGH:
+        return 0
+    queued = 0
+    after: ItemKey | None = None
+    while queued < ENOUGH and time.monotonic() < until:
+        page = engine.scan(generation.name, after=after, limit=PAGE, outside=generation.space)
+        if not page:
+            break
+        after = page[-1].key
+        waiting = _without_vectors(engine, generation, [stored.key for stored in page], clock())
+        queued += len(waiting)
+        try:
+            queue.add(waiting, Lane.LIVE)
+        except Busy:  # they are pending now, and found as such
+            break
+    return queued
+
+
+def _without_vectors(engine: SearchEngine, generation: Generation, keys: Sequence[ItemKey], now: float) -> list[Task]:
+    """The items of these keys whose foreign vectors were taken away."""
+    found = [one for one in engine.read(generation.name, keys).values() if _is_foreign(one, generation)]
+    for stored in found:
+        if stored.repaired:  # its revision has no version left
+            place = f"{stored.key} in {generation.name}"
+            log.warning("%s keeps a vector of space %s until its next revision", place, stored.space)
+    writes = [repaired(stored.change, now) for stored in found if not stored.repaired]
+    outcomes = engine.write(generation.name, writes)
+    return [
+        Task(WorkKey(new.key, generation.name), new.change.revision)
+        for new, outcome in zip(writes, outcomes, strict=True)
+        if outcome.outcome is Outcome.WRITTEN
+    ]
+
+
+def _is_foreign(stored: StoredItem, generation: Generation) -> bool:
+    return stored.vector is not None and stored.space != generation.space

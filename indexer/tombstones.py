@@ -16,15 +16,24 @@ HORIZON: Final = 7 * 86_400.0
 MOST: Final = 1_000
 
 
-def purge_tombstones(generations: Generations, release: Release, clock: Callable[[], float] = time.time) -> int:
-    """How many tombstones past the horizon were forgotten; none while the release is on the move.
+def purge_tombstones(
+    generations: Generations, release: Release, clock: Callable[[], float] = time.time, *, horizon: float = HORIZON
+) -> int:
+    """How many tombstones past the horizon were forgotten; none while the kind is on the move.
 
-    On the move: its first generation is being filled, another one is written beside it, or the one before it is
-    still there to roll back to. Fills and comparisons between generations count on the tombstones then.
+    On the move: a generation is being filled, several are written, or another one of the kind is there at all: one
+    that has just been made, which a fill is about to copy the tombstones into, or one that can be rolled back to. Fills
+    and comparisons between generations count on the tombstones then.
+
+    Args:
+        generations: hold them.
+        release: of the kind, as a writer would have it.
+        clock: seconds since 1970.
+        horizon: seconds that a removal is remembered for.
     """
-    if release.state is not Stage.SERVING or release.writing != (release.default.generation,):
+    served = release.default.generation
+    if release.state is not Stage.SERVING or release.filling or release.writing != (served,):
         return 0
-    previous = release.previous.generation if release.previous else release.default.generation
-    if previous != release.default.generation and previous in {one.name for one in generations.all()}:
+    if any(one.kind == release.kind and one.name != served for one in generations.all()):
         return 0
-    return generations.purge(release.default.generation, clock() - HORIZON, MOST)
+    return generations.purge(served, clock() - horizon, MOST)

@@ -12,6 +12,8 @@ from sidetower.parts import Parts
 def check_agreement(parts: Parts, kind: Kind) -> None:
     """Make sure that the kind's roles are those that its generations and their bundle were made with.
 
+    A generation of a version that did not write its audience field down agrees with any.
+
     Raises:
         ConfigurationError: names every role that differs.
     """
@@ -27,6 +29,7 @@ def check_agreement(parts: Parts, kind: Kind) -> None:
             *_differences(
                 "filter", {name: type_.value for name, type_ in kind.filter.items()}, generation.filter_types
             ),
+            *_audience(kind.audience, generation.audience),
         )
     ]
     schema = parts.bundle(release.default.bundle).manifest.schema.kind(kind.name)
@@ -39,6 +42,12 @@ def check_agreement(parts: Parts, kind: Kind) -> None:
             got="; ".join(dict.fromkeys(found)),
             fix="Undo the change, or index into a new place: another [engine] path (embedded) or prefix (OpenSearch).",
         )
+
+
+def _audience(now: str, then: str | None) -> Iterator[str]:
+    """What it says now and said then: items that everyone may see must not become walled by a word, nor the reverse."""
+    if then is not None and now != then:
+        yield f"audience is {now or 'no field'}, was {then or 'no field'}"
 
 
 def _differences(role: str, now: Collection[object], then: Collection[object]) -> Iterator[str]:

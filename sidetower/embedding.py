@@ -11,7 +11,7 @@ from domain.errors import SidetowerError, StaleRelease, Unavailable
 from domain.work import Lane
 from indexer.drain import DrainReport
 from indexer.held import PAUSE
-from indexer.reconcile import PENDING_AGE, requeue_pending
+from indexer.reconcile import PENDING_AGE, requeue_foreign, requeue_pending
 from indexer.tombstones import purge_tombstones
 from sidetower.parts import Parts
 
@@ -25,6 +25,8 @@ FORGOTTEN_SECONDS: Final = 5.0
 TICK_SECONDS: Final = 0.2
 #: Seconds of one reconcile, shared by all generations.
 LOOK_SECONDS: Final = 60.0
+#: Pages of one reconcile that the generations of a kind are compared over, 500 items each.
+COMPARED_PAGES: Final = 40
 
 
 def embed_until(parts: Parts, stop: threading.Event) -> None:
@@ -48,7 +50,9 @@ def embed_until(parts: Parts, stop: threading.Event) -> None:
 
 def drain(parts: Parts, lane: Lane, seconds: float) -> DrainReport:
     """Work on one lane for about so many seconds; why it stopped early is told in the log."""
+    began = time.monotonic()
     report = parts.drainer.drain(lane, seconds)
+    parts.metrics.drained(lane, report, time.monotonic() - began)
     if report.paused:
         log.warning("embedding paused: %s", report.paused)
     return report
@@ -71,29 +75,49 @@ def embed_pending(parts: Parts) -> DrainReport:
 
 
 def reconcile(parts: Parts, older_than: float = PENDING_AGE) -> int:
-    """How many pending items of all generations being written were queued again; old tombstones are purged too.
+    """How many items of all generations being written were queued anew, for the vector that they lack.
 
-    Bounded in time and in what it queues and purges; what is left is for the next call. What is wrong with one kind
-    is told in the log and keeps no other from its turn.
+    Generations of one kind are compared now and then, and old tombstones purged, too. Bounded in time and in what it
+    does; what is left is for the next call. What is wrong with one kind is told in the log and keeps no other from
+    its turn.
 
     Raises:
         Unavailable: the engine or the queue does not answer.
     """
     releases = [release for kind in parts.releases.kinds() if (release := parts.view.current(kind))]
     seconds = LOOK_SECONDS / max(1, sum(len(release.writing) for release in releases))
+    made = {one.name: one for one in parts.generations.all()}
     queued = 0
     for release in releases:
         try:
-            for generation in release.writing:
-                queued += requeue_pending(
-                    parts.engine, parts.queue, parts.parked, generation, older_than=older_than, seconds=seconds
+            for name in release.writing:
+                waiting = requeue_pending(
+                    parts.engine, parts.queue, parts.parked, name, older_than=older_than, seconds=seconds
                 )
+                foreign = 0
+                if name in made:
+                    foreign = requeue_foreign(parts.engine, parts.queue, made[name], seconds=seconds)
+                parts.metrics.found(release.kind, "pending", waiting)
+                parts.metrics.found(release.kind, "wrong_space", foreign)
+                queued += waiting + foreign
+            _compare(parts, release.kind)
             # By the release as a writer would have it: what began a moment ago counts on the tombstones.
             purged = purge_tombstones(parts.generations, parts.view.for_writing(release.kind))
+            parts.metrics.found(release.kind, "tombstone", purged)
             if purged:
                 log.info("%s: %d old removals were forgotten", release.kind, purged)
         except (StaleRelease, Unavailable):
             raise
         except SidetowerError as error:
             log.warning("%s was not reconciled: %s", release.kind, error)
+    parts.metrics.reconciled()
     return queued
+
+
+def _compare(parts: Parts, kind: str) -> None:
+    """Go on with the comparison of the kind's generations, when it is due."""
+    if parts.comparison.due(kind):
+        report = parts.comparison.run(kind, COMPARED_PAGES)
+        parts.metrics.compared(kind, report)
+        if report.differences:
+            log.warning("%s: the generations differed: %s", kind, report)

@@ -10,18 +10,19 @@ from typing import Any, Final
 
 from celery import Celery
 from celery.exceptions import Reject, SoftTimeLimitExceeded
-from celery.signals import worker_ready
+from celery.signals import worker_process_init, worker_ready
+from kombu.exceptions import OperationalError as BrokerError
 
-from domain.errors import StaleRelease, Unavailable
+from domain.errors import SourceError, StaleRelease, Unavailable
 from domain.work import Lane
-from workers.settings import CELERY, CHANGED_TASK, DRAIN_SECONDS, DRAIN_TASK, RECONCILE_TASK, SOFT_LIMIT
+from workers.settings import CELERY, CHANGED_TASK, CHANGES, DRAIN_SECONDS, DRAIN_TASK, RECONCILE_TASK, SOFT_LIMIT
 from workers.ticks import send_tick
 
 _LOG: Final = logging.getLogger(__name__)
 #: What tells a task to end: not an error of what it works on.
 INTERRUPTS: Final[tuple[type[Exception], ...]] = (SoftTimeLimitExceeded,)
 #: Servers that are away, and the end of a task's time: the same work can be done later.
-_LATER: Final[tuple[type[Exception], ...]] = (Unavailable, StaleRelease, *INTERRUPTS)
+_LATER: Final[tuple[type[Exception], ...]] = (Unavailable, StaleRelease, BrokerError, *INTERRUPTS)
 #: Seconds that a process waits when the engine asks for less; every other task would meet the same engine.
 PAUSE: Final = 1.0
 
@@ -39,6 +40,8 @@ class WorkerParts:
     #: Read the items of a kind from their source and take them as changed: kind, ids, tenant ("" = told by the item).
     #: None = there is no task `item_changed`.
     changed: Callable[[str, Sequence[str], str], object] | None = None
+    #: Called in the forked process before its first task; returns soon.
+    started: Callable[[], None] | None = None
     #: Start of the broker's keys: installations that share a Redis must not take each other's messages.
     namespace: str = "sidetower"
 
@@ -48,7 +51,8 @@ def create_celery(parts: WorkerParts) -> Celery:
 
     Tasks:
         sidetower.drain(lane): embeds what waits; sent by beat once a second and after a drain that used its time.
-        sidetower.item_changed(kind, ids, tenant=""): told by the host; repeated for as long as the engine is away.
+        sidetower.item_changed(kind, ids, tenant=""): told by the host; repeated while the engine is away. While
+            its source cannot be read it goes to the end of its queue, so that other kinds do not wait for it.
         sidetower.reconcile(): sent once a minute and when a worker starts.
     """
     app = Celery("sidetower", broker=parts.broker_url)
@@ -69,6 +73,8 @@ def create_celery(parts: WorkerParts) -> Celery:
     app.task(drain, name=DRAIN_TASK)
     app.task(reconcile, name=RECONCILE_TASK)
     _reconcile_at_start(app)
+    if parts.started is not None:
+        _at_process_start(parts.started)
     if parts.changed is not None:
         _take_told_changes(app, parts.changed)
     return app
@@ -76,7 +82,13 @@ def create_celery(parts: WorkerParts) -> Celery:
 
 def _take_told_changes(app: Celery, changed: Callable[[str, Sequence[str], str], object]) -> None:
     def item_changed(kind: str, ids: Sequence[str], tenant: str = "") -> None:
-        _until_taken(lambda: changed(kind, ids, tenant))
+        try:
+            _until_taken(lambda: changed(kind, ids, tenant))
+        except SourceError as error:
+            _LOG.warning("told again later: %s", error)
+            time.sleep(PAUSE)
+            _until_taken(lambda: app.send_task(CHANGED_TASK, args=(kind, ids, tenant), queue=CHANGES))
+            return
         send_tick(app, Lane.LIVE)
 
     app.task(item_changed, name=CHANGED_TASK)
@@ -110,3 +122,10 @@ def _reconcile_at_start(app: Celery) -> None:
             app.send_task(RECONCILE_TASK)
 
     worker_ready.connect(send, weak=False)
+
+
+def _at_process_start(started: Callable[[], None]) -> None:
+    def call(**_: object) -> None:
+        started()
+
+    worker_process_init.connect(call, weak=False)

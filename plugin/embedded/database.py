@@ -28,9 +28,10 @@ _INHERITED: Final[list[sqlite3.Connection]] = []
 
 
 class Database:
-    """Transactions on one file, from any thread and any process; safe after a fork and after kill -9.
+    """Transactions on one file, from any thread and any process; safe after kill -9.
 
-    The file and its folder are made at the first use.
+    A process may fork with connections open, but not while another of its threads is inside a transaction: SQLite's
+    own locks would stay locked in the child. The file and its folder are made at the first use.
 
     Args:
         path: the SQLite file.

@@ -22,6 +22,8 @@ from plugin.embedded.folding import folded
 COLUMNS: Final = (
     "i.tenant, i.id, i.revision, i.phase, i.state, i.written_at, i.space, i.inputs_hash, b.content, b.vector"
 )
+#: Added to the phase of what Sidetower repaired.
+_REPAIRED: Final = 2
 #: Field number of the audience in the filter table; `query` counts on it.
 AUDIENCE_FIELD: Final = 0
 
@@ -58,6 +60,9 @@ def to_rows(stored: StoredItem, generation: Generation) -> Rows:
     """
     if stored.key.kind != generation.kind:
         raise _refused(stored.key, f"kind {generation.kind}", stored.key.kind, "Write it to a generation of its kind.")
+    if stored.vector is not None and stored.space != generation.space:
+        fix = "Embed it with the generation's own bundle."
+        raise _refused(stored.key, f"a vector of space {generation.space}", f"one of space {stored.space}", fix)
     item = stored.item
     if item is None:
         return Rows(stored, None, None, (), (), everyone=False)
@@ -77,13 +82,19 @@ def stored_item(kind: str, row: tuple[Any, ...]) -> StoredItem:
     key = ItemKey(tenant, kind, item_id)
     return StoredItem(
         change=Removal(key, revision) if content is None else _item(key, revision, json.loads(content)),
-        phase=Phase(phase),
+        phase=Phase(phase % _REPAIRED),
         vector_state=VectorState(state),
         vector=None if vector is None else to_vector(vector),
         space=space,
         inputs_hash=inputs_hash,
         written_at=written_at,
+        repaired=phase >= _REPAIRED,
     )
+
+
+def phase_number(stored: StoredItem) -> int:
+    """What the phase column holds: 0 or 1, and 2 more for what Sidetower repaired."""
+    return stored.phase + _REPAIRED * stored.repaired
 
 
 def candidate(

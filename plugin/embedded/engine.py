@@ -111,16 +111,26 @@ class EmbeddedEngine:
         ]
 
     def scan(
-        self, generation: str, after: ItemKey | None = None, limit: int = 500, state: VectorState | None = None
+        self,
+        generation: str,
+        after: ItemKey | None = None,
+        limit: int = 500,
+        state: VectorState | None = None,
+        outside: str = "",
     ) -> list[StoredItem]:
         """The next items in key order after `after`, tombstones included; empty at the end."""
         # The state is written out, so that SQLite uses the index of the pending ones.
         kept = f"AND i.state = '{state.value}'" if state else ""
-        condition = f"(i.tenant, i.id) > (?, ?) {kept} ORDER BY i.tenant, i.id LIMIT ?"
+        apart = "AND i.space <> '' AND i.space <> ?" if outside else ""
+        # Hardly any item is outside: reading the table from end to end finds them sooner than its index by key (which
+        # a plus sign rules out).
+        key = "+i.tenant, +i.id" if outside else "i.tenant, i.id"
+        condition = f"({key}) > (?, ?) {kept} {apart} ORDER BY {key} LIMIT ?"
         last = (after.tenant, after.id) if after else ("", "")
+        values = [*last, *([outside] if outside else []), limit]
         with self._database.reading() as connection:
             place = place_of(connection, generation)
-            found = items_where(connection, place, condition, *last, limit)
+            found = items_where(connection, place, condition, *values)
         return list(found.values())
 
     def refresh(self, generation: str) -> None:

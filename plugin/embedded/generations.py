@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sqlite3
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,8 @@ from plugin.embedded.schema import Tables
 _COUNTS = """
 SELECT tenant,
        sum(state <> :removed), sum(state = :pending), sum(state = :removed),
-       coalesce(min(CASE WHEN state = :pending THEN written_at END), 0)
+       coalesce(min(CASE WHEN state = :pending THEN written_at END), 0),
+       sum(state = :ready AND written_at >= :since)
 FROM $item GROUP BY tenant ORDER BY tenant
 """
 # The state is written out, so that SQLite uses the index of the removed ones.
@@ -82,15 +84,17 @@ class EmbeddedGenerations:
             rows = connection.execute("SELECT record FROM generation ORDER BY name").fetchall()
         return [Generation(**json.loads(record)) for (record,) in rows]
 
-    def counts(self, name: str) -> list[GenerationCounts]:
+    def counts(self, name: str, since: float = math.inf) -> list[GenerationCounts]:
         """What each tenant has, by tenant name.
 
         Raises:
             NotFound: no such generation.
         """
-        states = {"removed": VectorState.REMOVED.value, "pending": VectorState.PENDING.value}
+        states = {state.name.lower(): state.value for state in VectorState}
         with self._database.reading() as connection:
-            rows = connection.execute(place_of(connection, name).tables.sql(_COUNTS), states).fetchall()
+            rows = connection.execute(
+                place_of(connection, name).tables.sql(_COUNTS), {**states, "since": since}
+            ).fetchall()
         return [GenerationCounts(*row) for row in rows]
 
     def purge(self, name: str, removed_before: float, limit: int) -> int:
@@ -149,15 +153,10 @@ def _old_tombstones(
 
 
 def _check_same(taken: Generation, wanted: Generation) -> None:
-    other = [
-        field.name
-        for field in dataclasses.fields(Generation)
-        if field.name != "created_at" and getattr(taken, field.name) != getattr(wanted, field.name)
-    ]
-    if other:
+    if not taken.same_make(wanted):
         raise ConfigurationError(
             f"generation {taken.name}",
-            expected=", ".join(f"{name} {getattr(taken, name)!r}" for name in other),
-            got=", ".join(repr(getattr(wanted, name)) for name in other),
+            expected="a name that is free, or the same fields and space",
+            got=f"{taken} under that name",
             fix="Make a generation under a new name and promote it.",
         )

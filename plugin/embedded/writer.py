@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from domain.versions import Creation, Outcome, judge
-from plugin.embedded.documents import Rows
+from domain.versions import Creation, Outcome, StoredItem, judge, onto
+from plugin.embedded.documents import Rows, phase_number
 from plugin.embedded.generations import Place
 from plugin.embedded.reader import OF_KEY, items_where
 from plugin.embedded.schema import text_columns
@@ -57,12 +57,13 @@ class ItemWriter:
         verdict = judge(rows.stored, stored, creation)
         if verdict is not None:
             return verdict
+        new = onto(rows.stored, stored)
         if stored is None:
-            self._add_content(self._insert(rows), rows)
+            self._add_content(self._insert(new, rows.everyone), rows)
         else:
-            self._update(number, rows)
-            if stored.change.revision == rows.stored.change.revision:
-                # The same content, by the judge: only the vector is new.
+            self._update(number, new, rows.everyone)
+            if (stored.change.revision, stored.change.content_hash) == (new.change.revision, new.change.content_hash):
+                # Only the vector is new.
                 self._connection.execute(self._sql[_BODY], (number, rows.content, rows.vector))
             else:
                 for statement in self._forget:
@@ -70,21 +71,20 @@ class ItemWriter:
                 self._add_content(number, rows)
         return Outcome.WRITTEN
 
-    def _insert(self, rows: Rows) -> int:
-        key = rows.stored.key
-        inserted = self._connection.execute(self._sql[_INSERT], (key.tenant, key.id, *self._decided(rows)))
+    def _insert(self, new: StoredItem, everyone: bool) -> int:
+        key = new.key
+        inserted = self._connection.execute(self._sql[_INSERT], (key.tenant, key.id, *self._decided(new, everyone)))
         return int(inserted.lastrowid or 0)
 
-    def _update(self, number: int, rows: Rows) -> None:
-        self._connection.execute(self._sql[_UPDATE], (*self._decided(rows), number))
+    def _update(self, number: int, new: StoredItem, everyone: bool) -> None:
+        self._connection.execute(self._sql[_UPDATE], (*self._decided(new, everyone), number))
 
-    def _decided(self, rows: Rows) -> tuple[object, ...]:
-        new = rows.stored
+    def _decided(self, new: StoredItem, everyone: bool) -> tuple[object, ...]:
         return (
             new.vector_state.value,
-            rows.everyone,
+            everyone,
             new.change.revision,
-            int(new.phase),
+            phase_number(new),
             self._change,
             new.written_at,
             new.space,

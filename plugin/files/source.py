@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from domain.errors import InvalidItem, SourceError
+from plugin.files.dated import Dated, by_date
 
 #: A document and its place (``"cars.jsonl line 17"``), or the error that stands there instead.
 Placed = tuple[str, Mapping[str, Any] | Exception]
@@ -47,14 +48,18 @@ class FileSource(ABC):
     def scan(self) -> Iterator[Placed]:
         """Every document once, or the `InvalidItem` that stands there instead; memory stays bounded."""
 
-    def fetch(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-        """The documents of these ids, the last of equals; reads the whole file."""
+    def fetch(self, ids: Sequence[str]) -> list[tuple[str, Mapping[str, Any]]]:
+        """Every document of these ids, in the file's order; reads the whole file."""
         wanted = set(ids)
-        found: dict[str, Mapping[str, Any]] = {}
-        for _, document in self.scan():
-            if isinstance(document, Mapping) and (key := str(document.get(self._id_field))) in wanted:
-                found[key] = document
-        return found
+        return [
+            (key, document)
+            for _, document in self.scan()
+            if isinstance(document, Mapping) and (key := str(document.get(self._id_field))) in wanted
+        ]
+
+    def changed(self, field: str, since: float) -> Generator[Dated, None, None]:
+        """Every document whose date is at or after `since`, oldest first; reads the whole file, at least once."""
+        return by_date(self.scan, field, since)
 
     def failure(self, expected: str, got: str, fix: str, at: str = "") -> SourceError:
         """The error for a file that cannot be read (any further)."""

@@ -14,6 +14,10 @@ from plugin.opensearch.client import as_exception, counterpart, is_back_pressure
 
 MAX_DOCUMENTS: Final = 1_000
 MAX_BYTES: Final = 5_000_000
+#: Seconds until a write counts as unanswered, and more for each of its documents: a node with much else to do is slow,
+#: not away, and what it did not answer in time it does all the same.
+_SECONDS: Final = 10.0
+_SECONDS_EACH: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ class _TooLarge(Exception):
 def _post(client: OpenSearch, index: str, lines: Sequence[bytes], params: dict[str, Any]) -> Any:
     body = b"".join(lines)
     try:
-        return client.bulk(body=body, index=index, **params)
+        seconds = _SECONDS + _SECONDS_EACH * len(lines)
+        return client.bulk(body=body, index=index, request_timeout=seconds, **params)
     except TransportError as error:
         if error.status_code == 413:
             raise _TooLarge(f"a request of {len(body):,} bytes is more than the server takes") from error

@@ -13,6 +13,7 @@ from opensearchpy import OpenSearch
 from opensearchpy.helpers import errors as foreign_helpers
 
 from domain.errors import (
+    AccessDenied,
     Busy,
     ConfigurationError,
     InvalidItem,
@@ -57,8 +58,8 @@ COUNTERPARTS: Final[Mapping[type[Exception], tuple[type[SidetowerError], str, st
     foreign.ConnectionError: (Unavailable, "a connection", _REACH),
     foreign.ConnectionTimeout: (Unavailable, "an answer in time", "Repeat; if it stays, look at the cluster's load."),
     foreign.SSLError: (ConfigurationError, "a trusted certificate", "Name the certificate authority in SSL_CERT_FILE."),
-    foreign.AuthenticationException: (ConfigurationError, "valid credentials", _CREDENTIALS),
-    foreign.AuthorizationException: (ConfigurationError, "permission", _CREDENTIALS),
+    foreign.AuthenticationException: (AccessDenied, "valid credentials", _CREDENTIALS),
+    foreign.AuthorizationException: (AccessDenied, "permission", _CREDENTIALS),
     foreign.NotFoundError: (NotFound, "something of that name", "See `sidetower status` for what there is."),
     foreign.ConflictError: (ReleaseConflict, "what was read before", "Read it again, then repeat."),
     foreign.RequestError: (InvalidQuery, "a request that OpenSearch accepts", "Correct what the message names."),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from domain.items import Item, ItemKey, Removal
 from domain.search import Candidate
 from domain.vectors import from_base64, to_base64
 from domain.versions import Phase, StoredItem, VectorState
 
-#: Versions are 4 x revision + phase.
-_PHASES = 4
+#: The engine's versions are 4 x revision + 0 to 3; from 2 on they are Sidetower's own repairs.
+_STEPS: Final = 4
+_REPAIRED: Final = 2
 
 
 def document_id(tenant: str, item_id: str) -> str:
@@ -20,7 +21,7 @@ def document_id(tenant: str, item_id: str) -> str:
 
 
 def to_document(stored: StoredItem) -> dict[str, Any]:
-    """The document of a stored item; the phase is in its version alone."""
+    """The document of a stored item; whether it is a repair is in its version alone."""
     document: dict[str, Any] = {
         "tenant": stored.key.tenant,
         "id": stored.key.id,
@@ -49,12 +50,13 @@ def from_document(kind: str, document: Mapping[str, Any], version: int) -> Store
     encoded = document.get("vector_b64")
     return StoredItem(
         change=change,
-        phase=Phase(version % _PHASES),
+        phase=Phase.VECTOR if state is VectorState.READY else Phase.CONTENT,
         vector_state=state,
         vector=from_base64(encoded) if encoded else None,
         space=document.get("space", ""),
         inputs_hash=document.get("inputs_hash", ""),
         written_at=document["written_at"],
+        repaired=version % _STEPS >= _REPAIRED,
     )
 
 
@@ -63,7 +65,7 @@ def to_candidate(kind: str, document: Mapping[str, Any], version: int, score: fl
     stored = from_document(kind, document, version)
     if stored.item is None:
         return None
-    return Candidate(stored.item, score, version, stored.vector, stored.space)
+    return Candidate(stored.item, score, stored.version, stored.vector, stored.space)
 
 
 def _fields(item: Item) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from opensearchpy import OpenSearch
@@ -14,7 +14,7 @@ from domain.errors import Busy, InvalidItem, InvalidQuery, SidetowerError
 from domain.items import ItemKey
 from domain.releases import Generation
 from domain.search import LEG_DEPTH, Candidate, Query, QueryVector, Scope, fuse
-from domain.versions import Creation, ItemOutcome, Outcome, Phase, StoredItem, VectorState, judge
+from domain.versions import Creation, ItemOutcome, Outcome, Phase, StoredItem, VectorState, judge, onto
 from plugin.opensearch.bulk import send
 from plugin.opensearch.client import as_exception, counterpart, dumped, told
 from plugin.opensearch.documents import document_id, from_document, to_candidate, to_document
@@ -28,7 +28,11 @@ _PAGE: Final = 1_000
 _LARGEST_PAGE: Final = 10_000
 #: A generation never changes, but one of the same name can be made after it was dropped.
 _REMEMBERED_SECONDS: Final = 10.0
+#: Shorter for writers: a vector that fits the generation that was dropped must not get into the new one.
+_REMEMBERED_TO_WRITE: Final = 1.0
 _CONFLICT: Final = 409
+#: A revision is met with content, then with its vector, then with what was repaired.
+_TRIES: Final = 3
 
 
 class OpenSearchEngine:
@@ -82,13 +86,18 @@ class OpenSearchEngine:
             return self._search(known, scope, query)
         except InvalidQuery:
             # Nothing is refused on a memory: the name may stand for other fields by now.
-            fresh = self._generation(generation, remembered=False)
+            fresh = self._generation(generation, 0.0)
             if fresh == known:
                 raise
             return self._search(fresh, scope, query)
 
     def scan(
-        self, generation: str, after: ItemKey | None = None, limit: int = 500, state: VectorState | None = None
+        self,
+        generation: str,
+        after: ItemKey | None = None,
+        limit: int = 500,
+        state: VectorState | None = None,
+        outside: str = "",
     ) -> list[StoredItem]:
         """The next items in key order after `after`, tombstones included; empty at the end.
 
@@ -96,7 +105,7 @@ class OpenSearchEngine:
         """
         kind = self._generation(generation).kind
         with self._told("scan", generation):
-            body = scan_body(after, min(limit, _LARGEST_PAGE), state)
+            body = scan_body(after, min(limit, _LARGEST_PAGE), state, outside)
             answer = self._client.search(index=self._index(generation), body=body)
         return [from_document(kind, hit["_source"], hit["_version"]) for hit in answer["hits"]["hits"]]
 
@@ -108,11 +117,13 @@ class OpenSearchEngine:
     def _fitting(
         self, generation: str, items: Sequence[StoredItem], outcomes: dict[ItemKey, ItemOutcome]
     ) -> list[StoredItem]:
-        """The items of the generation's kind; the others fail: the engine's id does not hold the kind."""
-        kind = self._generation(generation).kind
+        """The items of the generation's kind and space; the others fail: no server would refuse them."""
+        known = self._generation(generation, _REMEMBERED_TO_WRITE)
+        if any(_misfit(item, known) for item in items):
+            # Nothing is refused on a memory: the name may stand for another space by now.
+            known = self._generation(generation, 0.0)
         for item in items:
-            if item.key.kind != kind:
-                reason = f"a generation of {kind} does not hold {item.key.kind}"
+            if reason := _misfit(item, known):
                 outcomes[item.key] = ItemOutcome(item.key, Outcome.FAILED, reason)
         return [item for item in items if item.key not in outcomes]
 
@@ -127,14 +138,14 @@ class OpenSearchEngine:
         first = [item for item in items if creation is Creation.FORBIDDEN or item.phase > Phase.CONTENT]
         judged = {item.key for item in first}
         left = self._judge(generation, first, creation, outcomes)
-        left += [item for item in items if item.key not in judged]
-        for _ in range(2):
+        left += [_Write(item, item.version) for item in items if item.key not in judged]
+        for _ in range(_TRIES):
             conflicting = self._send(generation, left, outcomes)
             left = self._judge(generation, conflicting, creation, outcomes)
-        for item in left:
+        for write in left:
             # The engine remembers the version of a document that was purged a moment ago.
             reason = "the engine holds a newer version that cannot be read; repeat in a minute"
-            outcomes[item.key] = ItemOutcome(item.key, Outcome.FAILED, reason)
+            outcomes[write.item.key] = ItemOutcome(write.item.key, Outcome.FAILED, reason)
 
     def _judge(
         self,
@@ -142,30 +153,31 @@ class OpenSearchEngine:
         items: Sequence[StoredItem],
         creation: Creation,
         outcomes: dict[ItemKey, ItemOutcome],
-    ) -> list[StoredItem]:
-        """The items that are to be stored; the others get their outcome from what is stored."""
-        stored = self.read(generation, [item.key for item in items]) if items else {}
+    ) -> list[_Write]:
+        """The writes that are to be made; the other items get their outcome from what is stored."""
+        found = self.read(generation, [item.key for item in items]) if items else {}
         left = []
         for item in items:
-            outcome = judge(item, stored.get(item.key), creation)
+            stored = found.get(item.key)
+            outcome = judge(item, stored, creation)
             if outcome is None:
-                left.append(item)
+                left.append(_Write.onto(item, stored))
             else:
                 outcomes[item.key] = ItemOutcome(item.key, outcome)
         return left
 
     def _send(
-        self, generation: str, items: Sequence[StoredItem], outcomes: dict[ItemKey, ItemOutcome]
+        self, generation: str, writes: Sequence[_Write], outcomes: dict[ItemKey, ItemOutcome]
     ) -> list[StoredItem]:
-        """Write these; those that a 409 refused are returned, the others get their outcome."""
+        """Make these; the items that a 409 refused are returned, the others get their outcome."""
         lines: list[bytes] = []
         sent: list[StoredItem] = []
-        for item in items:
+        for write in writes:
             try:
-                lines.append(_line(item))
-                sent.append(item)
+                lines.append(write.line())
+                sent.append(write.item)
             except InvalidItem as wrong:
-                outcomes[item.key] = ItemOutcome(item.key, Outcome.FAILED, str(wrong))
+                outcomes[write.item.key] = ItemOutcome(write.item.key, Outcome.FAILED, str(wrong))
         index = self._index(generation)
         answers = send(self._client, f"write to {index}", write_alias(index), lines, require_alias=True)
         conflicting = []
@@ -233,11 +245,11 @@ class OpenSearchEngine:
                 if one["found"]:
                     yield one
 
-    def _generation(self, name: str, *, remembered: bool = True) -> Generation:
-        """What the generation is made of, asked anew every few seconds."""
+    def _generation(self, name: str, seconds: float = _REMEMBERED_SECONDS) -> Generation:
+        """What the generation is made of, as it was at most so many seconds ago."""
         now = time.monotonic()
         asked_at, known = self._remembered.get(name, (0.0, None))
-        if known is None or not remembered or now - asked_at >= _REMEMBERED_SECONDS:
+        if known is None or now - asked_at >= seconds:
             known = read_generation(self._client, self._prefix, name)
             self._remembered[name] = (now, known)
         return known
@@ -252,8 +264,41 @@ class OpenSearchEngine:
         return counterpart(as_exception(answer), f"asking {self._index(generation)}")
 
 
-def _line(item: StoredItem) -> bytes:
-    """Action and document of one bulk write."""
-    key = item.key
-    action = {"_id": document_id(key.tenant, key.id), "version": item.version, "version_type": "external"}
-    return dumped(str(key), {"index": action}) + b"\n" + dumped(str(key), to_document(item)) + b"\n"
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One bulk write."""
+
+    item: StoredItem
+    #: External version: the server stores it only above what is there.
+    version: int
+
+    @classmethod
+    def onto(cls, item: StoredItem, stored: StoredItem | None) -> _Write:
+        """The write of an item onto what was read.
+
+        Whoever stores version 4 x revision first decides what the revision holds, vector or not; only the vector of
+        that same content follows one higher. So whatever is written between the reading and this write is met by the
+        server itself, and never passed over.
+        """
+        if stored is None or stored.change.revision != item.change.revision:
+            return cls(item, item.version - item.phase)
+        return cls(item, onto(item, stored).version)
+
+    def line(self) -> bytes:
+        """Action and document.
+
+        Raises:
+            InvalidItem: JSON cannot hold it.
+        """
+        key = self.item.key
+        action = {"_id": document_id(key.tenant, key.id), "version": self.version, "version_type": "external"}
+        return dumped(str(key), {"index": action}) + b"\n" + dumped(str(key), to_document(self.item)) + b"\n"
+
+
+def _misfit(item: StoredItem, generation: Generation) -> str:
+    """Why the generation does not hold the item; "" when it does."""
+    if item.key.kind != generation.kind:
+        return f"a generation of {generation.kind} does not hold {item.key.kind}"
+    if item.vector is not None and item.space != generation.space:
+        return f"a generation of space {generation.space} does not hold vectors of space {item.space}"
+    return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 from typing import Any, Final
 
 import orjson
@@ -60,7 +60,7 @@ class OpenSearchGenerations:
         ours = [one for index, one in found.items() if one is not None and index == self._prefix + one.name]
         return sorted(ours, key=lambda one: one.name)
 
-    def counts(self, name: str) -> list[GenerationCounts]:
+    def counts(self, name: str, since: float = math.inf) -> list[GenerationCounts]:
         """What each tenant has, by tenant name. Sees what was refreshed."""
         read_generation(self._client, self._prefix, name)
         index = index_name(self._prefix, name)
@@ -68,7 +68,7 @@ class OpenSearchGenerations:
         after: dict[str, Any] | None = None
         while True:
             with told(f"count {index}"):
-                answer = self._client.search(index=index, body=counts_body(after, _PAGE))
+                answer = self._client.search(index=index, body=counts_body(after, _PAGE, since))
             tenants = answer["aggregations"]["tenants"]
             counts += [_counted(bucket) for bucket in tenants["buckets"]]
             after = tenants.get("after_key")
@@ -99,7 +99,7 @@ class OpenSearchGenerations:
 
     def _require_same(self, generation: Generation) -> None:
         there = read_generation(self._client, self._prefix, generation.name)
-        if replace(there, created_at=generation.created_at) != generation:
+        if not there.same_make(generation):
             raise ConfigurationError(
                 f"generation {generation.name}",
                 expected="a name that is free, or the same fields and space",
@@ -142,4 +142,5 @@ def _counted(bucket: dict[str, Any]) -> GenerationCounts:
         pending=pending["doc_count"],
         removed=removed,
         oldest_pending=pending["oldest"]["value"] or 0.0,
+        recent=bucket["recent"]["doc_count"] if "recent" in bucket else 0,
     )

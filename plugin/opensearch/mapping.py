@@ -16,6 +16,8 @@ META: Final = "sidetower"
 ANALYZER: Final = "sidetower_text"
 RELEASES: Final = "releases"
 PARKED: Final = "parked"
+CHECKPOINTS: Final = "checkpoints"
+_RESERVED: Final = (RELEASES, PARKED, CHECKPOINTS)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _KEYWORD: Final = {"type": "keyword"}
@@ -29,7 +31,7 @@ def index_name(prefix: str, generation: str) -> str:
     Raises:
         ConfigurationError: not a name; wildcards, above all, never reach the server.
     """
-    if not _NAME.fullmatch(generation) or generation in (RELEASES, PARKED) or generation.endswith("-write"):
+    if not _NAME.fullmatch(generation) or generation in _RESERVED or generation.endswith("-write"):
         raise ConfigurationError(
             "name of the generation",
             expected="lower-case letters, digits, - and _, not ending in -write, not a reserved word",
@@ -70,6 +72,7 @@ def index_body(generation: Generation, index: str) -> dict[str, Any]:
 
 def described(generation: Generation) -> dict[str, Any]:
     """The generation as `_meta` keeps it; pairs, because their order counts."""
+    audience = {} if generation.audience is None else {"audience": generation.audience}
     return {
         "schema": SCHEMA_VERSION,
         "name": generation.name,
@@ -78,6 +81,7 @@ def described(generation: Generation) -> dict[str, Any]:
         "text_weights": [[name, weight] for name, weight in generation.text_weights.items()],
         "filter_types": [[name, kind] for name, kind in generation.filter_types.items()],
         "created_at": generation.created_at,
+        **audience,
     }
 
 
@@ -93,6 +97,7 @@ def generation_of(mapping: dict[str, Any]) -> Generation | None:
         text_weights=dict(meta["text_weights"]),
         filter_types=dict(meta["filter_types"]),
         created_at=meta["created_at"],
+        audience=meta.get("audience"),
     )
 
 

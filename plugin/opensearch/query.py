@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Final
 
@@ -46,9 +47,12 @@ def filter_leg(generation: Generation, scope: Scope, query: Query, size: int) ->
     return _body({"bool": _walls(generation, scope, query)}, size, _BY_ID)
 
 
-def scan_body(after: ItemKey | None, limit: int, state: VectorState | None) -> dict[str, Any]:
+def scan_body(after: ItemKey | None, limit: int, state: VectorState | None, outside: str) -> dict[str, Any]:
     """The next documents in key order, tombstones included."""
-    query = {"term": {"vector_state": state.value}} if state else {"match_all": {}}
+    kept: list[dict[str, Any]] = [{"term": {"vector_state": state.value}}] if state else []
+    if outside:
+        kept += [{"exists": {"field": "space"}}, {"bool": {"must_not": [{"term": {"space": outside}}]}}]
+    query = {"bool": {"filter": kept}} if kept else {"match_all": {}}
     body = _body(query, limit, _BY_KEY)
     if after is not None:
         body["search_after"] = [after.tenant, after.id]
@@ -71,8 +75,8 @@ def tombstones_body(removed_before: float, limit: int) -> dict[str, Any]:
     }
 
 
-def counts_body(after: dict[str, Any] | None, size: int) -> dict[str, Any]:
-    """How many documents each tenant has in each state, one page of tenants."""
+def counts_body(after: dict[str, Any] | None, size: int, since: float = math.inf) -> dict[str, Any]:
+    """How many documents each tenant has in each state, and with a vector since a moment, one page of tenants."""
     pending = {"term": {"vector_state": VectorState.PENDING.value}}
     tenants: dict[str, Any] = {"size": size, "sources": [{"tenant": {"terms": {"field": "tenant"}}}]}
     if after is not None:
@@ -81,6 +85,9 @@ def counts_body(after: dict[str, Any] | None, size: int) -> dict[str, Any]:
         "pending": {"filter": pending, "aggs": {"oldest": {"min": {"field": "written_at"}}}},
         "removed": {"filter": {"term": {"vector_state": VectorState.REMOVED.value}}},
     }
+    if math.isfinite(since):
+        recent = [{"term": {"vector_state": VectorState.READY.value}}, {"range": {"written_at": {"gte": since}}}]
+        states["recent"] = {"filter": {"bool": {"filter": recent}}}
     return {"size": 0, "track_total_hits": False, "aggs": {"tenants": {"composite": tenants, "aggs": states}}}
 
 

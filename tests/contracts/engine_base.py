@@ -72,7 +72,7 @@ def same(one: StoredItem, other: StoredItem) -> bool:
 def plain(one: StoredItem) -> tuple[object, ...]:
     """The stored item as something that compares with ==."""
     vector = None if one.vector is None else (one.vector.dtype, one.vector.shape, one.vector.tobytes())
-    return (one.change, one.phase, one.vector_state, vector, one.space, one.inputs_hash, one.written_at)
+    return (one.change, one.phase, one.vector_state, vector, one.space, one.inputs_hash, one.written_at, one.repaired)
 
 
 def ids(found: Sequence[Candidate]) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from domain.items import Removal
 from domain.ports import SearchEngine
 from domain.search import Query
-from domain.versions import pending
+from domain.versions import Outcome, pending
 from tests import tiny_world as tiny
 from tests.contracts.engine_base import EngineBase, bits, ids, write
 
@@ -157,10 +159,14 @@ class EngineVectorContract(EngineBase):
     def test_a_query_of_another_space_finds_no_vector(self, engine: SearchEngine, filled: str) -> None:
         assert engine.search(filled, tiny.scope(), tiny.by_vector(space=tiny.OTHER_SPACE)) == []
 
-    def test_a_vector_of_another_space_is_never_compared(self, engine: SearchEngine, scratch: str, tenant: str) -> None:
+    def test_a_vector_of_another_space_is_never_compared(
+        self, engine: SearchEngine, scratch: str, tenant: str, respace: Callable[[str, str], None]
+    ) -> None:
         ours, foreign = (tiny.listing(tiny.key(name, tenant)) for name in ("ours", "foreign"))
         write(engine, scratch, tiny.with_vector(ours, tiny.tilted(0.2)))
-        engine.write(scratch, [tiny.with_vector(foreign, space=tiny.OTHER_SPACE)])
+        respace(scratch, tiny.OTHER_SPACE)
+        assert write(engine, scratch, tiny.with_vector(foreign, space=tiny.OTHER_SPACE)) is Outcome.WRITTEN
+        respace(scratch, tiny.SPACE)
         engine.refresh(scratch)
         assert ids(engine.search(scratch, tiny.scope(tenant), tiny.by_vector())) == ["ours"]
         hybrid = tiny.by_vector(text="plain car")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from tests.contracts.engine_filter_suite import EngineFilterContract, EngineWallContract
 from tests.contracts.engine_read_suite import EngineReadContract
+from tests.contracts.engine_repair_suite import EngineRepairContract
 from tests.contracts.engine_search_suite import EngineTextContract, EngineVectorContract
 from tests.contracts.engine_write_suite import EngineWriteContract
 
 
 class EngineContract(
     EngineWriteContract,
+    EngineRepairContract,
     EngineReadContract,
     EngineTextContract,
     EngineVectorContract,
@@ -19,5 +21,5 @@ class EngineContract(
     """Everything that `domain.ports.SearchEngine` promises.
 
     Subclasses supply the fixtures `engine` and `generations`, of class scope or wider (a class-scoped fixture in a
-    class is a `classmethod`).
+    class is a `classmethod`), and `respace`, which gives a generation another space under the engine's hands.
     """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 import pytest
 
-from domain.errors import SourceError
+from domain.errors import InvalidItem, SourceError
 from domain.ports import ItemSource
 
 Documents = list[dict[str, str]]
@@ -19,6 +21,17 @@ MANY = 1_203
 
 def cars(count: int) -> Documents:
     return [{"sku": f"car-{number}", "title": f"Car {number}"} for number in range(count)]
+
+
+def seconds(number: int) -> int:
+    """Since 1970; some share one, and a greater number may have an earlier one."""
+    return 1_767_225_600 + number * 7 % 400
+
+
+def dated(count: int) -> Documents:
+    """Cars with a date in the field ``told``."""
+    moments = [datetime.fromtimestamp(seconds(number), UTC).isoformat() for number in range(count)]
+    return [one | {"told": moment} for one, moment in zip(cars(count), moments, strict=True)]
 
 
 def by_id(source: ItemSource) -> dict[str, Mapping[str, object]]:
@@ -53,13 +66,50 @@ class SourceContract:
 
     def test_fetch_gives_what_there_is(self, source_of: Build) -> None:
         found = source_of(cars(MANY)).fetch(["car-7", "car-none", f"car-{MANY - 1}", "car-7"])
-        assert {name: document["title"] for name, document in found.items()} == {
-            "car-7": "Car 7",
-            f"car-{MANY - 1}": f"Car {MANY - 1}",
-        }
+        assert sorted((name, document["title"]) for name, document in found) == [
+            (f"car-{MANY - 1}", f"Car {MANY - 1}"),
+            ("car-7", "Car 7"),
+        ]
+
+    def test_fetch_gives_every_tenants_document_of_an_id(self, source_of: Build) -> None:
+        shared = [{"sku": "shared", "title": f"Car of {tenant}"} for tenant in ("north", "south", "east")]
+        found = source_of([*cars(3), *shared]).fetch(["shared", "car-1"])
+        assert sorted((name, document["title"]) for name, document in found) == [
+            ("car-1", "Car 1"),
+            ("shared", "Car of east"),
+            ("shared", "Car of north"),
+            ("shared", "Car of south"),
+        ]
 
     def test_fetching_nothing_is_nothing(self, source_of: Build) -> None:
-        assert source_of(cars(3)).fetch([]) == {}
+        assert source_of(cars(3)).fetch([]) == []
+
+    def test_changed_documents_come_oldest_first_and_each_once(self, source_of: Build) -> None:
+        documents = dated(MANY)
+        found = list(source_of(documents).changed("told", -math.inf))
+        assert [at for _, at, _ in found] == sorted(seconds(number) * 1_000 for number in range(MANY))
+        assert sorted(str(one["sku"]) for _, _, one in found if isinstance(one, Mapping)) == sorted(
+            one["sku"] for one in documents
+        )
+        assert len({place for place, _, _ in found}) == MANY
+
+    @pytest.mark.parametrize("later", [0, 1])
+    def test_changed_since_takes_what_is_at_that_moment_and_after_it(self, source_of: Build, later: int) -> None:
+        since = seconds(7) + later
+        found = source_of(dated(25)).changed("told", since * 1_000)
+        assert {str(one["sku"]) for _, _, one in found if isinstance(one, Mapping)} == {
+            f"car-{number}" for number in range(25) if seconds(number) >= since
+        }
+
+    def test_nothing_has_changed_since_the_future(self, source_of: Build) -> None:
+        assert list(source_of(dated(25)).changed("told", 4e12)) == []
+
+    def test_what_has_no_date_is_told(self, source_of: Build) -> None:
+        found = list(source_of([*dated(3), *cars(1)]).changed("told", -math.inf))
+        assert [at for _, at, _ in found if at > 0] == sorted(seconds(number) * 1_000 for number in range(3))
+        [told] = [one for _, at, one in found if at == -math.inf]
+        assert isinstance(told, InvalidItem)
+        assert "told" in told.place
 
     def test_values_arrive_as_they_are(self, source_of: Build) -> None:
         title = 'Ünïcode \N{AUTOMOBILE}, "quoted"; with\nlines\tand | bars'

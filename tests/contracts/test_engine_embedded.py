@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.contracts.engine_suite import EngineContract
 from tests.contracts.generations_suite import GenerationsContract
 from tests.contracts.parked_suite import ParkedContract
 from tests.contracts.release_suite import ReleaseContract
+from tests.support.spaces import respace_embedded
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,11 @@ def engine(database: Database) -> SearchEngine:
 @pytest.fixture(scope="module")
 def generations(database: Database) -> Generations:
     return EmbeddedGenerations(database)
+
+
+@pytest.fixture(scope="module")
+def respace(database: Database) -> Callable[[str, str], None]:
+    return partial(respace_embedded, database)
 
 
 @pytest.fixture(scope="module")

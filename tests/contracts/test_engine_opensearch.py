@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.contracts.engine_suite import EngineContract
 from tests.contracts.generations_suite import GenerationsContract
 from tests.contracts.parked_suite import ParkedContract
 from tests.contracts.release_suite import ReleaseContract
+from tests.support.spaces import respace_opensearch
 
 pytestmark = pytest.mark.opensearch
 
@@ -43,6 +45,13 @@ def engine(opensearch_url: str, prefix: str) -> OpenSearchEngine:
 @pytest.fixture(scope="class")
 def generations(opensearch_url: str, prefix: str) -> OpenSearchGenerations:
     return OpenSearchGenerations(connect(opensearch_url), prefix)
+
+
+@pytest.fixture(scope="class")
+def respace(opensearch_url: str, prefix: str) -> Iterator[Callable[[str, str], None]]:
+    client = connect(opensearch_url)
+    yield partial(respace_opensearch, client, prefix)
+    client.close()
 
 
 class TestEngine(EngineContract):

@@ -25,7 +25,12 @@ class TestIndex(SourceContract):
         def build(documents: Documents) -> ItemSource:
             fields = {"sku": {"type": "keyword"}, "title": {"type": "text"}}
             client.indices.create(index=index, body={"mappings": {"properties": fields}})
-            lines = [line for one in documents for line in ({"index": {"_index": index, "_id": one["sku"]}}, one)]
+            lines: list[object] = []
+            names: set[str] = set()
+            for number, one in enumerate(documents):
+                name = f"{one['sku']}-{number}" if one["sku"] in names else one["sku"]
+                names.add(name)
+                lines += [{"index": {"_index": index, "_id": name}}, one]
             client.bulk(body="".join(orjson.dumps(line).decode() + "\n" for line in lines), refresh=True)
             return OpenSearchSource(client, index, "sku")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,8 @@ class House:
     embedder: ToyEmbedder
     queue: WorkQueue
     clock: Clock
+    #: Gives a generation another space under the engine's hands.
+    respace: Callable[[str, str], None]
 
     def __post_init__(self) -> None:
         self.view = ReleaseView(self.releases, self.clock)
@@ -85,13 +89,16 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
         from plugin.embedded.generations import EmbeddedGenerations
         from plugin.embedded.parked import EmbeddedParkedItems
         from plugin.embedded.releases import EmbeddedReleases
+        from tests.support.spaces import respace_embedded
 
         base = Database(tmp_path / "engine.db")
         parts = (EmbeddedEngine(base), EmbeddedGenerations(base), EmbeddedReleases(base), EmbeddedParkedItems(base))
-        yield House(*parts, ToyEmbedder(), queue, clock)
+        yield House(*parts, ToyEmbedder(), queue, clock, partial(respace_embedded, base))
         return
+    from plugin.opensearch.client import connect
     from tests.support.opensearch_parts import opensearch_parts
+    from tests.support.spaces import respace_opensearch
 
-    url = request.getfixturevalue("opensearch_url")
-    with opensearch_parts(url, f"t{uuid.uuid4().hex[:8]}-") as made:
-        yield House(*made, ToyEmbedder(), queue, clock)
+    url, prefix = request.getfixturevalue("opensearch_url"), f"t{uuid.uuid4().hex[:8]}-"
+    with opensearch_parts(url, prefix) as made, contextlib.closing(connect(url)) as client:
+        yield House(*made, ToyEmbedder(), queue, clock, partial(respace_opensearch, client, prefix))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,21 @@ def test_whose_they_are_has_to_be_told_by_somebody(house: House, site: Path) -> 
     assert "tenant" in report.failed[0]
 
 
+def test_tenants_may_share_ids(house: House, site: Path) -> None:
+    house.begin()
+    kept = source(site, [car("1"), car("1", "Blue car", 2, shop="b"), car("2", shop="b")])
+    assert changed(house, kept).take(["1", "2"]) == ChangedReport(written=3)
+    stored = house.engine.read("listing-g1", [key("1"), key("1", "b"), key("2", "b")])
+    assert {one.tenant: found.change.revision for one, found in stored.items() if one.id == "1"} == {"a": 1, "b": 2}
+
+
+def test_a_named_tenant_gets_its_own_of_a_shared_id(house: House, site: Path) -> None:
+    house.begin()
+    kept = source(site, [car("1"), car("1", "Blue car", 2, shop="b")])
+    assert changed(house, kept).take(["1"], "a") == ChangedReport(written=1)
+    assert list(house.engine.read("listing-g1", [key("1"), key("1", "b")])) == [key("1")]
+
+
 def test_ids_may_be_numbers_and_many(house: House, site: Path) -> None:
     house.begin()
     count = PAGE + 1
@@ -160,3 +176,13 @@ def test_a_source_that_is_away_asks_for_all_of_them_again(house: House, site: Pa
         changed(house, kept).take(["1"])
     kept.failing.clear()
     assert changed(house, kept).take(["1"]).written == 1
+
+
+def test_a_document_that_is_marked_as_removed_is_removed(house: House, site: Path) -> None:
+    house.begin()
+    marked = replace(DATED, removed="deleted")
+    changed(house, source(site, [car("1"), car("2")]), marked).take(["1", "2"])
+    kept = source(site, [car("1", version=2, deleted="2026-01-31"), car("2", version=2, deleted=None)])
+    assert changed(house, kept, marked).take(["1", "2"]).written == 2
+    house.engine.refresh("listing-g1")
+    assert {one.key.id: one.item is None for one in house.engine.scan("listing-g1")} == {"1": True, "2": False}

@@ -75,6 +75,34 @@ def test_nothing_is_forgotten_while_the_generation_before_can_be_rolled_back_to(
     assert purge(removed, previous=before) == 1
 
 
+def test_nothing_is_forgotten_while_any_other_generation_of_the_kind_is_there(removed: House) -> None:
+    # Made a moment ago; its fill is about to begin, and the release does not name it yet.
+    removed.generations.create(removed.generation("listing-g9"))
+    assert purge(removed) == 0
+    removed.generations.drop("listing-g9")
+    removed.generations.create(replace(removed.generation("article-g1"), kind="article"))
+    assert purge(removed) == 1
+
+
+def test_nothing_is_forgotten_while_a_fill_has_not_come_to_its_end(removed: House) -> None:
+    assert purge(removed, filling=("listing-g1",)) == 0
+    assert purge(removed) == 1
+
+
+def test_the_horizon_can_be_shorter(house: House) -> None:
+    house.begin()
+    finish(house.releases, KIND)
+    house.live.apply([Removal(item(1).key, 2)])
+    house.engine.refresh("listing-g1")
+    for horizon, passed, forgotten in ((60.0, 60.0, 0), (60.0, 0.5, 1)):
+        house.clock.now += passed
+        assert purge_tombstones(house.generations, release_of(house), house.clock, horizon=horizon) == forgotten
+    house.live.apply([Removal(item(2).key, 2)])
+    house.engine.refresh("listing-g1")
+    house.clock.now += 0.001
+    assert purge_tombstones(house.generations, release_of(house), house.clock, horizon=0.0) == 1
+
+
 def test_a_new_bundle_for_the_same_generation_keeps_nothing(removed: House) -> None:
     assert purge(removed, previous=Pointer("listing-g1", "bundle-0")) == 1
 

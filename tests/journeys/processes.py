@@ -44,7 +44,7 @@ def run(folder: Path, *arguments: str, environ: Mapping[str, str] | None = None)
     )
 
 
-def until(happened: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+def until(happened: Callable[[], bool], what: str, seconds: float = 150.0) -> None:
     """Wait until it happened.
 
     Raises:
@@ -102,7 +102,7 @@ class Background:
         """Send a signal to the process alone, as a terminal's Ctrl-C or a service supervisor does."""
         self.process.send_signal(number)
 
-    def wait(self, seconds: float = 60.0) -> int:
+    def wait(self, seconds: float = 150.0) -> int:
         """Its exit status."""
         return self.process.wait(seconds)
 

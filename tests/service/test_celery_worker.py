@@ -75,7 +75,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait(10)
 
 
-def until(happened: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+def until(happened: Callable[[], bool], what: str, seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
@@ -167,12 +167,12 @@ def test_time_limit_of_a_task_gives_its_batch_back_uncounted(
     assert [[(one.attempts, one.attempts_alone) for one in claim.tasks] for claim in claims] == [[(1, 0)] * 3]
 
 
-def tell_change(url: str) -> None:
+def tell_change(url: str, kind: str = "listing") -> None:
     """What a host does, with nothing of ours installed."""
     program = (
         "from celery import Celery\n"
         f"app = Celery(broker={url!r}, broker_transport_options={{'global_keyprefix': 'sidetower:'}})\n"
-        "app.send_task('sidetower.item_changed', args=['listing', ['1', '2'], 'acme'], queue='changes')\n"
+        f"app.send_task('sidetower.item_changed', args=[{kind!r}, ['1', '2'], 'acme'], queue='changes')\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
@@ -183,6 +183,18 @@ def test_told_changes_wait_for_the_engine_and_tick_the_live_lane(start: Start, u
     until(lambda: server.lrange("changed", 0, -1) == ["acme/listing/1,2"], "the change taken at the third try")
     assert server.get("change-calls") == "3"
     until(lambda: server.get("drains:live") == "1", "a tick without beat")
+
+
+def test_a_source_that_cannot_be_read_loses_nothing_and_holds_nobody_up(
+    start: Start, url: str, server: redis.Redis, tmp_path: Path
+) -> None:
+    tell_change(url, "review")
+    tell_change(url)
+    start("worker")
+    until(lambda: server.lrange("changed", 0, -1) == ["acme/listing/1,2"], "the change behind it")
+    before = int(server.get("review-calls") or 0)
+    until(lambda: int(server.get("review-calls") or 0) >= before + 2, "it is told again and again")
+    assert "told again later: reviews: expected an index" in (tmp_path / "celery-0.log").read_text()
 
 
 def test_told_change_in_the_hands_of_a_killed_worker_comes_back(start: Start, url: str, server: redis.Redis) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import redis
 
-from domain.errors import Unavailable
+from domain.errors import SourceError, Unavailable
 from domain.work import Lane
 from indexer.held import HeldClaim
 from plugin.queues.redis_queue import RedisQueue
@@ -51,7 +51,10 @@ def drain(lane: Lane, seconds: float) -> None:
 
 
 def changed(kind: str, ids: Sequence[str], tenant: str) -> None:
-    """The engine is away for the first two calls."""
+    """The engine is away for the first two calls, and the source of ``review`` always."""
+    if kind == "review":
+        notes().incr("review-calls")
+        raise SourceError("reviews", expected="an index of that name", got="none", fix="Correct the name.")
     if notes().incr("change-calls") <= 2:
         raise _AWAY
     notes().rpush("changed", f"{tenant}/{kind}/{','.join(ids)}")

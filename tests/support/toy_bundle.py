@@ -10,6 +10,7 @@ import numpy as np
 from domain.features import History, Scores
 from domain.items import Item, ItemKey
 from domain.ports import Scorer, TextEncoder, UserTower
+from domain.search import Candidate
 from domain.vectors import DIMENSIONS, Array, unit
 from tests.support.toy_embedder import ToyEmbedder
 
@@ -73,6 +74,14 @@ class ToyBundle:
     encoder: TextEncoder = field(default_factory=ToyTextEncoder)
     user_tower: UserTower = field(default_factory=ToyUserTower)
     scorer: Scorer = field(default_factory=ToyScorer)
+
+    def signals(
+        self, candidates: Sequence[Candidate], engine: Sequence[float], text: str = "", history: Sequence[str] = ()
+    ) -> Array:
+        """The items' own signals ``[n, s]``."""
+        names = self.manifest.signals
+        rows = [[candidate.item.signals.get(name, 0.0) for name in names] for candidate in candidates]
+        return np.array(rows, dtype=np.float32).reshape(len(candidates), len(names))
 
     def embed_query(self, text: str) -> Array | None:
         """Unit vector ``[128]``; None when there is no word in it."""

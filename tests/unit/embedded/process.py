@@ -104,19 +104,22 @@ def write_much(path: Path) -> None:
 
 
 def fork(path: Path) -> None:
-    """Fork while another thread searches; parent and child must both go on."""
+    """Fork with connections of two threads open, neither of them at work; parent and children must all go on."""
     database = Database(path)
     engine = EmbeddedEngine(database)
     EmbeddedGenerations(database).create(tiny.generation(GENERATION))
     engine.write(GENERATION, [tiny.with_vector(tiny.listing(tiny.key("before")))])
-    stop = threading.Event()
+    stop, searched = threading.Event(), threading.Event()
 
     def search() -> None:
-        while not stop.is_set():
-            engine.search(GENERATION, tiny.scope(), tiny.by_vector(text="car"))
+        engine.search(GENERATION, tiny.scope(), tiny.by_vector(text="car"))
+        searched.set()
+        stop.wait()
+        engine.search(GENERATION, tiny.scope(), tiny.by_vector(text="car"))
 
     thread = threading.Thread(target=search)
     thread.start()
+    searched.wait()
     children = []
     for number in range(10):
         child = os.fork()

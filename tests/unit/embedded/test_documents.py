@@ -91,6 +91,11 @@ def test_a_wrong_vector_is_refused(vector: Array) -> None:
         to_rows(tiny.with_vector(tiny.listing(tiny.key("a")), vector), tiny.generation())
 
 
+def test_a_vector_of_another_space_is_refused() -> None:
+    with pytest.raises(InvalidItem, match="expected a vector of space space-one, got one of space space-two"):
+        to_rows(tiny.with_vector(tiny.listing(tiny.key("a")), space=tiny.OTHER_SPACE), tiny.generation())
+
+
 def test_another_kind_is_refused() -> None:
     for change in (Item(ItemKey("north", "article", "a"), 1), Removal(ItemKey("north", "article", "a"), 1)):
         with pytest.raises(InvalidItem, match="expected kind listing, got article"):

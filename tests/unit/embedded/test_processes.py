@@ -118,7 +118,7 @@ def test_a_bulk_load_leaves_turns_to_others(tmp_path: Path) -> None:
     assert len(engine.lookup(GENERATION, tiny.scope(), [f"live-{number}" for number in range(10)])) == 10
 
 
-def test_a_fork_while_searching_harms_neither(tmp_path: Path) -> None:
+def test_a_fork_with_open_connections_harms_neither(tmp_path: Path) -> None:
     with process("fork", tmp_path / "engine.sqlite") as started:
         assert finished(started) == f"{1 + 10 + 10}\n"
     check_sound(tmp_path / "engine.sqlite")

@@ -11,6 +11,7 @@ import pytest
 from opensearchpy.helpers import errors as foreign_helpers
 
 from domain.errors import (
+    AccessDenied,
     Busy,
     ConfigurationError,
     InvalidItem,
@@ -41,8 +42,8 @@ def test_every_foreign_exception_has_a_counterpart() -> None:
     ("status", "kind", "ours"),
     [
         (400, "mapper_parsing_exception", InvalidQuery),
-        (401, "", ConfigurationError),
-        (403, "security_exception", ConfigurationError),
+        (401, "", AccessDenied),
+        (403, "security_exception", AccessDenied),
         (403, "cluster_block_exception", Busy),
         (404, "index_not_found_exception", NotFound),
         (429, "", Busy),

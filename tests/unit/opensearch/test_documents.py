@@ -5,7 +5,7 @@ import pytest
 
 from domain.items import ItemKey, Removal
 from domain.vectors import to_base64
-from domain.versions import StoredItem, pending
+from domain.versions import Phase, StoredItem, pending
 from plugin.opensearch.client import dumped
 from plugin.opensearch.documents import document_id, from_document, to_candidate, to_document
 from tests import tiny_world as tiny
@@ -71,6 +71,16 @@ def test_an_item_with_its_vector_comes_back() -> None:
     assert (found.change, found.phase, found.space, found.inputs_hash) == (ITEM, new.phase, new.space, new.inputs_hash)
     assert found.vector is not None
     assert found.vector.tobytes() == tiny.tilted(0.3).tobytes()
+
+
+@pytest.mark.parametrize(("version", "repaired"), [(4 * 7 + 0, False), (4 * 7 + 1, False), (4 * 7 + 3, True)])
+def test_a_ready_item_is_one_at_every_version_of_its_revision(version: int, repaired: bool) -> None:
+    document = to_document(tiny.with_vector(ITEM))
+    found = from_document("listing", document, version)
+    assert (found.phase, found.repaired, found.version) == (Phase.VECTOR, repaired, 4 * 7 + 2 * repaired + 1)
+    hit = to_candidate("listing", document, version)
+    assert hit is not None
+    assert hit.version == found.version
 
 
 @pytest.mark.parametrize(("one", "other"), [(("a", "bc"), ("ab", "c")), (("1:a", "b"), ("1", ":ab"))])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from domain.errors import ConfigurationError
@@ -82,6 +84,13 @@ def test_the_mapping_describes_its_generation() -> None:
     mapping = index_body(GENERATION, "x")["mappings"]
     assert generation_of(mapping) == GENERATION
     assert mapping["_meta"] == {"sidetower": described(GENERATION)}
+
+
+@pytest.mark.parametrize("audience", ["", "visible_to", None])
+def test_the_audience_field_is_described_where_it_is_known(audience: str | None) -> None:
+    made = replace(GENERATION, audience=audience)
+    assert generation_of(index_body(made, "x")["mappings"]) == made
+    assert described(made).get("audience", "not there") == ("not there" if audience is None else audience)
 
 
 @pytest.mark.parametrize("mapping", [{}, {"_meta": {"owner": "host"}}, {"_meta": {"sidetower": {"schema": 99}}}])

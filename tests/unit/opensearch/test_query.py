@@ -127,15 +127,17 @@ def test_half_an_emoji_is_left_out() -> None:
 
 
 def test_a_scan_goes_on_after_a_key() -> None:
-    assert scan_body(None, 5, None) == {
+    assert scan_body(None, 5, None, "") == {
         "query": {"match_all": {}},
         "size": 5,
         "sort": [{"tenant": "asc"}, {"id": "asc"}],
         **FRAME,
     }
-    resumed = scan_body(ItemKey("north", "listing", "car-3"), 5, VectorState.PENDING)
+    resumed = scan_body(ItemKey("north", "listing", "car-3"), 5, VectorState.PENDING, "")
     assert resumed["search_after"] == ["north", "car-3"]
-    assert resumed["query"] == {"term": {"vector_state": "pending"}}
+    assert resumed["query"] == {"bool": {"filter": [{"term": {"vector_state": "pending"}}]}}
+    outside = [{"exists": {"field": "space"}}, {"bool": {"must_not": [{"term": {"space": "space-one"}}]}}]
+    assert scan_body(None, 5, None, "space-one")["query"] == {"bool": {"filter": outside}}
 
 
 def test_counts_are_paged_by_tenant() -> None:

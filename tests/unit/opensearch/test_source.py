@@ -108,25 +108,35 @@ def test_documents_are_fetched_by_the_id_field(
     client: Any, cars: str, field: str, ids: list[str], found: dict[str, int]
 ) -> None:
     source = OpenSearchSource(client, cars, field)
-    assert {name: document["number"] for name, document in source.fetch(ids).items()} == found
+    assert [(name, document["number"]) for name, document in source.fetch(ids)] == list(found.items())
 
 
 @pytest.mark.parametrize(("index", "field"), [("host-vans", "_id"), ("host-stock", "_id"), ("host-*", "_id")])
 def test_fetch_finds_routed_documents_and_those_behind_an_alias(client: Any, cars: str, index: str, field: str) -> None:
-    assert OpenSearchSource(client, index, field).fetch(["id-van"])["id-van"]["number"] == 5_000
+    [(name, document)] = OpenSearchSource(client, index, field).fetch(["id-van"])
+    assert (name, document["number"]) == ("id-van", 5_000)
 
 
 def test_fetch_of_more_than_a_page(client: Any, cars: str) -> None:
     asked = [str(number) for number in range(COUNT)]
-    assert list(OpenSearchSource(client, cars, "number").fetch(asked)) == asked
+    assert [name for name, _ in OpenSearchSource(client, cars, "number").fetch(asked)] == asked
 
 
 def test_fetch_waits_for_no_refresh(client: Any, cars: str) -> None:
     client.index(index=cars, id="fresh", body={"number": 1_000_000})
     try:
-        assert OpenSearchSource(client, cars, "_id").fetch(["fresh"])["fresh"]["number"] == 1_000_000
+        [(_, document)] = OpenSearchSource(client, cars, "_id").fetch(["fresh"])
+        assert document["number"] == 1_000_000
     finally:
         client.delete(index=cars, id="fresh", refresh=True)
+
+
+def test_fetch_does_not_bring_back_what_was_deleted_a_moment_ago(client: Any, cars: str) -> None:
+    client.index(index=cars, id="brief", body={"number": 1_000_001}, refresh=True)
+    client.delete(index=cars, id="brief")
+    assert OpenSearchSource(client, cars, "_id").fetch(["brief", "id-7"]) == [
+        ("id-7", OpenSearchSource(client, cars, "_id").fetch(["id-7"])[0][1])
+    ]
 
 
 def test_an_index_that_is_not_there_is_told(client: Any, cars: str) -> None:
