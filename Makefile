@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-nightly check install-demo install-test install-text bench-catalogues bench-similar bench-kill bench-quality
+.PHONY: help demo test test-nightly check install-demo install-test install-text bench-catalogues bench-similar bench-kill bench-quality bench-indexing bench-freshness bench-large
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
@@ -60,3 +60,12 @@ bench-quality: $(VENV)/.test ## ranking quality on real data beside tuned baseli
 
 bench-kill: $(VENV)/.test ## kill -9 of `sidetower index` at 20 random moments, on both engines
 	$(BIN)/python -m benchmarks.kill_index
+
+bench-indexing: $(VENV)/.test ## fill and live lane beside the raw encoder and the raw bulk, and where the time goes
+	$(BIN)/python -m benchmarks.indexing
+
+bench-freshness: $(VENV)/.test ## seconds until a change told over HTTP is found, alone and beside a fill
+	$(BIN)/python -m benchmarks.freshness
+
+bench-large: $(VENV)/.test ## 100,000 items in one pass, and 20,000 with both workers and Redis lost in the middle
+	$(BIN)/python -m benchmarks.large_index

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from domain.errors import BundleRefused
 from domain.features import History
 from domain.ports import ItemEmbedder, ItemTower, Scorer, TextEncoder, UserTower
+from domain.search import Candidate
 from domain.vectors import Array
 from recommender.embedder import BundleEmbedder
 from recommender.features import FeatureBuilder, text_only
@@ -21,6 +22,8 @@ from recommender.manifest import (
     Manifest,
     file_hash,
 )
+from recommender.neighbour_file import NEIGHBOURS_FILE, NeighbourTables, read_neighbours
+from recommender.signals import SignalReader
 from recommender.text_encoder import ENCODER_FILE, OnnxTextEncoder
 from recommender.towers import OnnxItemTower, OnnxScorer, OnnxUserTower
 
@@ -34,6 +37,7 @@ class Bundle:
     item_tower: ItemTower
     user_tower: UserTower
     scorer: Scorer
+    neighbours: NeighbourTables = field(default_factory=NeighbourTables)
 
     @cached_property
     def id(self) -> str:
@@ -54,6 +58,23 @@ class Bundle:
     def embedder(self) -> ItemEmbedder:
         """Items to vectors."""
         return BundleEmbedder(self.space, self.features, self.item_tower)
+
+    @cached_property
+    def _signals(self) -> SignalReader:
+        return SignalReader(self.manifest.signals, self.manifest.schema, self.neighbours)
+
+    def signals(
+        self, candidates: Sequence[Candidate], engine: Sequence[float], text: str = "", history: Sequence[str] = ()
+    ) -> Array:
+        """What the scorer reads of n candidates of one tenant and kind beside their vectors ``[n, s]``.
+
+        Args:
+            candidates: in any order.
+            engine: n engine scores, scaled to 0 to 1.
+            text: the query, empty without.
+            history: ids of the items of the same kind that the person acted upon.
+        """
+        return self._signals.read(candidates, engine, text, history)
 
     def embed_query(self, text: str) -> Array | None:
         """A text as a unit vector ``[128]`` in the item space; None when the text has no known token."""
@@ -104,12 +125,14 @@ def open_networks(folder: Path, manifest: Manifest, threads: int = 1) -> Bundle:
             got=str(encoder.dimension),
             fix="Build the bundle anew.",
         )
+    counted = NEIGHBOURS_FILE in manifest.files
     return Bundle(
         manifest=manifest,
         encoder=encoder,
         item_tower=OnnxItemTower(folder / ITEM_TOWER_FILE, threads),
         user_tower=OnnxUserTower(folder / USER_TOWER_FILE, threads),
         scorer=OnnxScorer(folder / SCORER_FILE, threads),
+        neighbours=read_neighbours(folder / NEIGHBOURS_FILE) if counted else NeighbourTables(),
     )
 
 

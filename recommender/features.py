@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+import struct
 import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -22,6 +25,22 @@ from recommender.schema import FeatureSchema
 
 #: Text vectors kept in memory: 15 MB of 384 numbers each.
 TEXT_VECTORS_KEPT: Final = 10_000
+#: Categorical values whose bucket is remembered; most items share theirs with others.
+BUCKETS_KEPT: Final = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the networks read of one item."""
+
+    #: Title and passages.
+    passages: tuple[str, ...]
+    #: Weights by bucket.
+    categories: dict[int, float]
+    #: Scaled numbers by slot, 0 where there is none.
+    numbers: tuple[float, ...]
+    #: 1 by slot where there is a number.
+    known: tuple[float, ...]
 
 
 class FeatureBuilder:
@@ -46,26 +65,31 @@ class FeatureBuilder:
         self._encoder = encoder
         self._kept = kept
         self._vectors: OrderedDict[bytes, Array] = OrderedDict()
+        #: Of the items built last, by identity: whoever embeds a batch asks for its hashes next.
+        self._readings: dict[int, tuple[Item, _Reading]] = {}
         self._lock = threading.Lock()
 
     def build(self, items: Sequence[Item]) -> ItemFeatures:
         """What the item tower reads of these items."""
-        categories = [self.categories(item) for item in items]
-        width = max([1, *map(len, categories)])
+        readings = [self._read(item) for item in items]
+        self._readings = {id(item): (item, one) for item, one in zip(items, readings, strict=True)}
+        width = max([1, *(len(one.categories) for one in readings)])
         ids = np.zeros((len(items), width), np.int64)
         weights = np.zeros((len(items), width), np.float32)
-        for row, found in enumerate(categories):
-            ids[row, : len(found)] = list(found)
-            weights[row, : len(found)] = list(found.values())
-        numbers, known = self._numbers(items)
-        return ItemFeatures(self.text(items), ids, weights, numbers, known)
+        for row, one in enumerate(readings):
+            ids[row, : len(one.categories)] = list(one.categories)
+            weights[row, : len(one.categories)] = list(one.categories.values())
+        shape = (len(items), len(self.schema.slots))
+        numbers = np.array([one.numbers for one in readings], np.float32).reshape(shape)
+        known = np.array([one.known for one in readings], np.float32).reshape(shape)
+        return ItemFeatures(self._text([one.passages for one in readings]), ids, weights, numbers, known)
 
     def inputs_hash(self, item: Item) -> str:
         """32 hexadecimal digits over exactly what `build` reads of the item."""
-        numbers, known = self._numbers([item])
-        parts = (repr(self.passages(item)), repr(list(self.categories(item).items())))
+        read = self._read(item)
+        parts = (repr(read.passages), repr(list(read.categories.items())))
         digest = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass"))
-        digest.update(numbers.astype("<f4").tobytes() + known.astype("<f4").tobytes())
+        digest.update(struct.pack(f"<{2 * len(read.numbers)}f", *read.numbers, *read.known))
         return digest.hexdigest()[:32]
 
     def passages(self, item: Item) -> tuple[str, ...]:
@@ -85,39 +109,46 @@ class FeatureBuilder:
 
     def text(self, items: Sequence[Item]) -> Array:
         """Text vectors ``[n, d]``, unit length or zero: the mean of title and passages (`TEXT_RECIPE`)."""
-        passages = [self.passages(item) for item in items]
+        return self._text([self.passages(item) for item in items])
+
+    def _text(self, passages: Sequence[tuple[str, ...]]) -> Array:
         keys = [_text_key(one) for one in passages]
         found = self._remembered(keys)
         missing = {key: one for key, one in zip(keys, passages, strict=True) if key not in found}
         found |= self._encoded(missing)
-        if not items:
+        if not passages:
             return np.zeros((0, self._encoder.dimension), np.float32)
         return np.stack([found[key] for key in keys])
 
-    def _numbers(self, items: Sequence[Item]) -> tuple[Array, Array]:
-        slots = {name: column for column, name in enumerate(self.schema.slots)}
-        numbers = np.zeros((len(items), len(slots)), np.float32)
-        known = np.zeros_like(numbers)
-        for row, item in enumerate(items):
-            kind = self.schema.kind(item.key.kind)
-            common = self.schema.scalers.get(kind.name, {})
-            own = self._tenant_scalers.get(item.key.tenant, {}).get(kind.name, {})
-            for name in kind.numbers:
-                scaler = own.get(name) or common.get(name)
-                if scaler is not None and name in item.numbers:
-                    numbers[row, slots[name]] = scaler.scale(item.numbers[name])
-                    known[row, slots[name]] = 1
-        return numbers, known
+    def _read(self, item: Item) -> _Reading:
+        there = self._readings.get(id(item))
+        if there is not None:
+            return there[1]
+        return _Reading(self.passages(item), self.categories(item), *self._numbers(item))
+
+    def _numbers(self, item: Item) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Scaled numbers by slot, and whether they are known."""
+        kind = self.schema.kind(item.key.kind)
+        common = self.schema.scalers.get(kind.name, {})
+        own = self._tenant_scalers.get(item.key.tenant, {}).get(kind.name, {})
+        scaled: dict[str, float] = {}
+        for name in kind.numbers:
+            scaler = own.get(name) or common.get(name)
+            if scaler is not None and name in item.numbers:
+                scaled[name] = scaler.scale(item.numbers[name])
+        slots = self.schema.slots
+        return tuple(scaled.get(name, 0.0) for name in slots), tuple(float(name in scaled) for name in slots)
 
     def _encoded(self, passages: Mapping[bytes, tuple[str, ...]]) -> dict[bytes, Array]:
         flat = [text for one in passages.values() for text in one if text]
         vectors = self._encoder.encode(flat)
-        found: dict[bytes, Array] = {}
+        sums = np.zeros((len(passages), self._encoder.dimension), np.float32)
         start = 0
-        for key, one in passages.items():
+        for row, one in enumerate(passages.values()):
             end = start + sum(1 for text in one if text)
-            found[key] = unit(vectors[start:end].sum(axis=0))
+            vectors[start:end].sum(axis=0, out=sums[row])
             start = end
+        found = dict(zip(passages, unit(sums), strict=True))
         with self._lock:
             self._vectors.update(found)
             while len(self._vectors) > self._kept:
@@ -132,6 +163,7 @@ class FeatureBuilder:
         return found
 
 
+@lru_cache(maxsize=BUCKETS_KEPT)
 def category_bucket(name: str, value: str, buckets: int) -> int:
     """The bucket of a categorical value, 1 to `buckets` (`HASH_FUNCTION`)."""
     return zlib.crc32(f"{name}={value}".encode("utf-8", "surrogatepass")) % buckets + 1

@@ -31,6 +31,8 @@ def item_passages(texts: Mapping[str, str], fields: Sequence[str], words: int, l
 
 def split_passages(text: str, words: int) -> list[str]:
     """The whole text in stretches of at most `words` words, cut between paragraphs, else sentences, else words."""
+    if _is_short(text, words):
+        return [text.strip()] if _WORD.search(text) else []
     passages: list[str] = []
     open_parts: list[str] = []
     room = words
@@ -45,7 +47,14 @@ def split_passages(text: str, words: int) -> list[str]:
 
 def count_words(text: str) -> int:
     """How many words; a Chinese or Japanese character counts as one."""
-    return sum(1 for _ in _WORD.finditer(text))
+    return len(_WORD.findall(text))
+
+
+def _is_short(text: str, words: int) -> bool:
+    """Whether it is one paragraph that fits, told without counting: most fields of most items are."""
+    # In ASCII two words have something between them.
+    most = (len(text) + 1) // 2 if text.isascii() else len(text)
+    return most <= words and "\n" not in text
 
 
 def _parts(text: str, words: int) -> Iterator[tuple[str, int]]:

@@ -65,18 +65,24 @@ class OnnxTextEncoder:
     def encode(self, texts: Sequence[str]) -> Array:
         """Unit vectors ``[n, dimension]``, zero for a text without known token."""
         vectors = np.zeros((len(texts), self.dimension), np.float32)
-        # One by one: the batch call starts threads of its own, which do not survive a fork.
-        encodings = [self._tokenizer.encode(_readable(text)) for text in texts]
-        rows = [row for row, encoding in enumerate(encodings) if self._knows(encoding)]
-        rows.sort(key=lambda row: len(encodings[row].ids))
-        for batch in _batches(rows, [len(encoding.ids) for encoding in encodings]):
-            ids, mask = _padded([encodings[row].ids for row in batch])
+        tokens = self.tokens(texts)
+        lengths = list(map(len, tokens))
+        rows = sorted((row for row, length in enumerate(lengths) if length), key=lengths.__getitem__)
+        for batch in _batches(rows, lengths):
+            ids, mask = _padded([tokens[row] for row in batch])
             vectors[batch] = self._session.run(input_ids=ids, attention_mask=mask)["text_vector"]
         return vectors
 
-    def _knows(self, encoding: Any) -> bool:
-        pairs = zip(encoding.ids, encoding.special_tokens_mask, strict=True)
-        return any(not special and token != self._unknown_id for token, special in pairs)
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text; none for a text without a token that the tokenizer knows."""
+        # One by one: the batch call starts threads of its own, which do not survive a fork.
+        return [self._known(self._tokenizer.encode(_readable(text))) for text in texts]
+
+    def _known(self, encoding: Any) -> list[int]:
+        ids: list[int] = encoding.ids
+        pairs = zip(ids, encoding.special_tokens_mask, strict=True)
+        known = any(not special and token != self._unknown_id for token, special in pairs)
+        return ids if known else []
 
 
 def open_tokenizer(path: Path) -> Any:
@@ -99,7 +105,7 @@ def open_tokenizer(path: Path) -> Any:
 
 def _readable(text: str) -> str:
     """The text as a tokenizer takes it: half characters, which a query may hold, become question marks."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _batches(rows: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,6 +20,20 @@ from rerank_service.shelf import RankingBundle
 HISTORY_LENGTH: Final = 50
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """What the person did, as far as it says anything."""
+
+    #: As the user tower reads it.
+    history: History
+    #: Kind and id of each item once, newest first.
+    items: tuple[tuple[str, str], ...]
+
+    def ids(self, kind: str) -> tuple[str, ...]:
+        """Ids of the items of this kind, newest first."""
+        return tuple(id_ for one, id_ in self.items if one == kind)
+
+
 def read_history(
     engine: SearchEngine,
     generation_of: Callable[[str], str],
@@ -27,8 +42,8 @@ def read_history(
     bundle: RankingBundle,
     events: Sequence[PastEvent],
     now: float,
-) -> History | None:
-    """The newest 50 events as the user tower reads them, or None when none of them says anything.
+) -> Past | None:
+    """The newest 50 events that say anything, or None when none of them does.
 
     Items are looked up inside the scope: another tenant's id, a removed item and an unknown id are all the same
     nothing. An item without a vector in the space is left out too.
@@ -51,7 +66,16 @@ def read_history(
         [event.action for event in used],
         [max(0.0, now - event.timestamp) for event in used],
     )
-    return history if len(history.items) else None
+    if not len(history.items):
+        return None
+    telling = {action for action in {event.action for event in used} if _says(action, bundle, vectors)}
+    acted = dict.fromkeys((event.kind, event.id) for event in used if event.action in telling)
+    return Past(history, tuple(acted))
+
+
+def _says(action: str, bundle: RankingBundle, vectors: dict[tuple[str, str], Array]) -> bool:
+    """Whether the bundle counts this action."""
+    return len(bundle.history(np.stack([next(iter(vectors.values()))]), [action], [0.0]).items) > 0
 
 
 def _vectors(

@@ -8,12 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from domain.errors import SidetowerError
-from domain.features import History
 from domain.ports import SearchEngine
 from domain.search import Candidate
 from domain.vectors import Array
 from rerank_service.degraded import WRONG_SPACE_HIT, CannotRank, Degraded, Tally
-from rerank_service.history import read_history
+from rerank_service.history import Past, read_history
 from rerank_service.query_vectors import QueryVectors
 from rerank_service.ranking import engine_order, rank
 from rerank_service.request import ENGINE, Answer, RankRequest
@@ -81,17 +80,19 @@ class Ranker:
         self._tally.add(WRONG_SPACE_HIT, times=wrong)
 
         def work() -> Answer:
-            history = self._history(snapshot, bundle, request) if request.history else None
-            if query is None and history is None:
+            past = self._past(snapshot, bundle, request) if request.history else None
+            if query is None and past is None:
                 if not request.text:
                     raise CannotRank(Degraded.HISTORY_UNKNOWN)
                 return in_order
-            hits = rank(candidates, bundle, query, history, request.weight)
+            history = past.history if past else None
+            acted = past.ids(snapshot.kind.name) if past else ()
+            hits = rank(candidates, bundle, query, history, request.weight, text=request.text, acted=acted)
             return Answer(tuple(hits), ranked_by=bundle.id, history_used=len(history.items) if history else 0)
 
         return self.within(request.deadline.remaining(), work)
 
-    def _history(self, snapshot: Snapshot, bundle: RankingBundle, request: RankRequest) -> History | None:
+    def _past(self, snapshot: Snapshot, bundle: RankingBundle, request: RankRequest) -> Past | None:
         scope = request.scope
 
         def generation_of(kind: str) -> str:

@@ -42,6 +42,9 @@ def rank(
     query: Array | None,
     history: History | None,
     weight: float,
+    *,
+    text: str = "",
+    acted: Sequence[str] = (),
 ) -> list[Hit]:
     """The candidates in the model's order; ties by id.
 
@@ -55,6 +58,8 @@ def rank(
         query: ``[128]`` or None.
         history: what the person did, or None.
         weight: 0 to 1.
+        text: the query's words, for the signals that compare them.
+        acted: ids of the history's items of the candidates' kind, for the signals that count neighbours.
 
     Raises:
         CannotRank: no candidate has a vector, or the model's answer is not one finite number for each.
@@ -63,7 +68,9 @@ def rank(
     if not moving:
         raise CannotRank(Degraded.NO_VECTORS)
     terms = engine_terms(candidates)
-    scores = _scores([candidates[index] for index in moving], bundle, query, history)
+    able = [candidates[index] for index in moving]
+    signals = bundle.signals(able, [terms[index] for index in moving], text, acted)
+    scores = _scores(able, bundle, query, history, signals)
     ranked = [
         _hit(candidates[index], index + 1, engine=terms[index], relevance=relevance, personal=personal)
         for index, relevance, personal in zip(
@@ -82,13 +89,10 @@ def _scores(
     bundle: RankingBundle,
     query: Array | None,
     history: History | None,
+    signals: Array,
 ) -> Scores:
     user = None if history is None else bundle.user_tower.embed(history, query)
     vectors = np.stack([candidate.vector for candidate in candidates if candidate.vector is not None])
-    names = bundle.manifest.signals
-    signals = np.zeros((len(candidates), len(names)), dtype=np.float32)
-    for row, candidate in enumerate(candidates):
-        signals[row] = [candidate.item.signals.get(name, 0.0) for name in names]
     scores = bundle.scorer.score(query, user, vectors, signals)
     shape = (len(candidates),)
     sound = scores.relevance.shape == shape == scores.personal.shape

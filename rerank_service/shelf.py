@@ -14,6 +14,7 @@ import numpy as np
 from domain.errors import BundleRefused, SidetowerError
 from domain.features import History
 from domain.ports import Scorer, TextEncoder, UserTower
+from domain.search import Candidate
 from domain.vectors import DIMENSIONS, Array
 
 #: A bundle that could not be loaded is tried again after this many seconds.
@@ -73,6 +74,19 @@ class RankingBundle(Protocol):
             vectors: ``[h, 128]`` vectors of the items acted upon.
             action_names: h names.
             ages_seconds: h ages.
+        """
+        ...
+
+    def signals(
+        self, candidates: Sequence[Candidate], engine: Sequence[float], text: str = "", history: Sequence[str] = ()
+    ) -> Array:
+        """What the scorer reads of n candidates of one tenant and kind beside their vectors ``[n, s]``.
+
+        Args:
+            candidates: in any order.
+            engine: n engine scores, scaled to 0 to 1.
+            text: the query, empty without.
+            history: ids of the items of the same kind that the person acted upon.
         """
         ...
 

@@ -17,8 +17,9 @@ from domain.vectors import Array
 from domain.versions import VectorState, ready
 from rerank_service.shelf import RankingBundle
 from tests.service.rerank.faults import FailingTower, OneCallFails, SlowQueries, SlowScorer
-from tests.service.rerank.world import LISTING, World, engine_order, ids, listing, seen
+from tests.service.rerank.world import LISTING, SPACE, World, engine_order, ids, listing, seen
 from tests.support.service_client import ServiceClient
+from tests.support.spaces import respace_embedded
 from tests.support.toy_bundle import ToyBundle
 from tests.support.toy_embedder import ToyEmbedder
 
@@ -77,8 +78,9 @@ def test_a_stored_vector_of_another_space_keeps_its_rank_and_is_counted(world: W
     world.tell("north", LISTING, listing("alien", "petrol petrol"), embed=False)
     item = LISTING.item(listing("alien", "petrol petrol", version=2), tenant="north")
     vector = ToyEmbedder("other-space").embed([item])[0]
+    respace_embedded(world.database, "listing-g1", "other-space")
     world.engine.write("listing-g1", [ready(item, vector, space="other-space", inputs_hash="", written_at=1.0)])
-    world.engine.refresh("listing-g1")
+    respace_embedded(world.database, "listing-g1", SPACE)
     client = ServiceClient(world.app())
     place = ids(client.search(query="petrol", weight=0)).index("alien")
     answer = client.search(query="petrol", history=[*seen("n4"), *seen("alien")], explain=True)

@@ -58,9 +58,9 @@ class World:
     """The parts of a service, each open to a test."""
 
     def __init__(self, folder: Path) -> None:
-        database = Database(folder / "sidetower.db")
-        self.engine: SearchEngine = EmbeddedEngine(database)
-        self.generations = EmbeddedGenerations(database)
+        self.database = Database(folder / "sidetower.db")
+        self.engine: SearchEngine = EmbeddedEngine(self.database)
+        self.generations = EmbeddedGenerations(self.database)
         self.bundles: dict[str, RankingBundle] = {"toy-1": ToyBundle()}
         self.releases = {
             name: Release(name, Pointer(f"{name}-g1", "toy-1"), (f"{name}-g1",), Stage.SERVING) for name in KINDS

@@ -162,3 +162,12 @@ def test_a_query_is_text_without_attributes() -> None:
     assert found.numbers.shape == found.known.shape == (1, 2)
     for attributes in (found.category_ids, found.category_weights, found.numbers, found.known):
         assert not attributes.any()
+
+
+def test_the_hash_of_an_item_is_the_same_before_and_after_it_was_built() -> None:
+    features, other = builder(), replace(CAR, texts={"title": "xyz"})
+    before = [features.inputs_hash(CAR), features.inputs_hash(other)]
+    features.build([CAR, other])
+    assert [features.inputs_hash(CAR), features.inputs_hash(other)] == before
+    features.build([other])
+    assert features.inputs_hash(CAR) == before[0]

@@ -60,3 +60,13 @@ def test_every_field_has_its_first_passage_before_any_has_its_second() -> None:
 
 def test_whitespace_is_no_passage() -> None:
     assert split_passages(" \n\n . \n", 10) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["one two", "a-b c_d", "x" * 20, "  spaced  out ", "...", "", "車を買う", "é è ê", "a\tb"]
+)
+@pytest.mark.parametrize("words", [1, 2, 3, 5, 40])
+def test_a_short_text_is_split_like_a_longer_one(text: str, words: int) -> None:
+    # A paragraph of its own in front makes the text one that is counted; too long to share a passage with another.
+    first = " ".join(["head"] * words)
+    assert split_passages(f"{first}\n\n{text}", words) == [first, *split_passages(text, words)]

@@ -1,0 +1,135 @@
+"""Metrics of rankings over all that could be ranked: no sampled negatives, ties settled blind to the truth."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import InvalidQuery
+
+#: Numbers of any precision.
+Numbers = NDArray[Any]
+Rows = NDArray[np.int64]
+
+#: Depth of NDCG, of the short recall and of the reciprocal rank.
+DEPTH: Final = 10
+#: Depth of the long recall.
+DEEP: Final = 20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankingMetrics:
+    """One number for each case (a user, a query), in the order of the cases."""
+
+    #: ``[cases]``, normalised discounted cumulative gain of the first ten (Järvelin and Kekäläinen, TOIS 2002).
+    ndcg: Numbers
+    #: ``[cases]``, share of the relevant items among the first ten.
+    recall: Numbers
+    #: ``[cases]``, the same among the first twenty.
+    recall_deep: Numbers
+    #: ``[cases]``, one by the rank of the first relevant item, 0 beyond the tenth.
+    reciprocal_rank: Numbers
+
+    def means(self) -> dict[str, float]:
+        """The mean over the cases, by the name that people use."""
+        return {
+            f"NDCG@{DEPTH}": float(self.ndcg.mean()),
+            f"recall@{DEPTH}": float(self.recall.mean()),
+            f"recall@{DEEP}": float(self.recall_deep.mean()),
+            f"MRR@{DEPTH}": float(self.reciprocal_rank.mean()),
+        }
+
+
+def tie_order(ids: Sequence[str]) -> Rows:
+    """``[n]`` A fixed order of these ids that says nothing about them: their place among their SHA-1 hashes."""
+    digests = [hashlib.sha1(id_.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest() for id_ in ids]
+    order = sorted(range(len(ids)), key=lambda row: (digests[row], ids[row]))
+    places = np.empty(len(ids), np.int64)
+    places[order] = np.arange(len(ids))
+    return places
+
+
+def ranking(scores: Numbers, ties: Rows, hidden: Collection[int] = (), depth: int | None = None) -> Rows:
+    """The rows by falling score, equal scores by their place in `ties`.
+
+    Args:
+        scores: ``[n]``.
+        ties: ``[n]`` from `tie_order`.
+        hidden: rows that are not ranked (what the person already has).
+        depth: how many rows to return; None = all.
+
+    Raises:
+        InvalidQuery: a score is no number. (A ranking of NaN is whatever the sort makes of it.)
+    """
+    scores = np.asarray(scores, np.float64)
+    if np.isnan(scores).any():
+        raise InvalidQuery("scores", expected="numbers", got="NaN", fix="Repair the features or the network.")
+    rows = np.arange(len(scores))
+    if len(hidden):
+        rows = np.delete(rows, list(hidden))
+    if depth is not None and depth < len(rows):
+        # Everything that reaches the score of the last place, so that its ties are settled like all others.
+        last = np.partition(-scores[rows], depth - 1)[depth - 1]
+        rows = rows[-scores[rows] <= last]
+    order = np.lexsort((ties[rows], -scores[rows]))
+    return np.asarray(rows[order][:depth], np.int64)
+
+
+def judge(rankings: Sequence[Sequence[int]], relevant: Sequence[Collection[int]]) -> RankingMetrics:
+    """How well each ranking brings its relevant rows to the front; all of them weigh the same.
+
+    Args:
+        rankings: rows best first, to a depth of twenty or until there are no more.
+        relevant: for each ranking its relevant rows, at least one.
+
+    Raises:
+        InvalidQuery: a case without a relevant row.
+    """
+    columns: list[tuple[float, float, float, float]] = []
+    for number, (rows, wanted) in enumerate(zip(rankings, relevant, strict=True)):
+        if not wanted:
+            raise InvalidQuery(
+                f"case {number}", expected="a relevant item", got="none", fix="Leave out cases without an answer."
+            )
+        hits = np.isin(np.asarray(rows[:DEEP], np.int64), list(wanted))
+        gain = float((hits[:DEPTH] * _discounts(len(hits[:DEPTH]))).sum())
+        best = float(_discounts(min(DEPTH, len(wanted))).sum())
+        first = np.flatnonzero(hits[:DEPTH])
+        columns.append(
+            (
+                gain / best,
+                float(hits[:DEPTH].sum()) / len(wanted),
+                float(hits.sum()) / len(wanted),
+                1.0 / float(first[0] + 1) if len(first) else 0.0,
+            )
+        )
+    table = np.array(columns, np.float64).reshape(-1, 4)
+    return RankingMetrics(*table.T)
+
+
+def pair_accuracy(scores: Numbers, grades: Numbers, apart: float = 0.0) -> float | None:
+    """The share of pairs of unequal grade that the scores put in the right order; a tie counts half.
+
+    Args:
+        scores: ``[n]``.
+        grades: ``[n]``, greater is better.
+        apart: grades of a pair differ by at least this much.
+
+    Returns:
+        None when there is no such pair.
+    """
+    better = grades[:, np.newaxis] - grades[np.newaxis, :]
+    wanted = (better > 0) & (better >= apart)
+    if not wanted.any():
+        return None
+    ahead = np.sign(scores[:, np.newaxis] - scores[np.newaxis, :])[wanted]
+    return float((ahead + 1).mean() / 2)
+
+
+def _discounts(count: int) -> Numbers:
+    return 1 / np.log2(np.arange(2, count + 2))
