@@ -23,13 +23,26 @@ ENVIRONMENT: Final = {
     "SIDETOWER_OPENSEARCH_USER": "user at OpenSearch",
     "SIDETOWER_OPENSEARCH_PASSWORD": "password at OpenSearch",
     "SIDETOWER_REDIS_URL": "address of Redis, with its password where it needs one",
+    "SIDETOWER_METRICS_PORT": "port on 127.0.0.1 at which a worker tells its figures",
     "SIDETOWER_PATH": "folder of the embedded database and the bundles",
 }
 
 _INIT = "Write one with: sidetower init --file YOUR_DOCUMENTS."
 _SECRETS = "Set SIDETOWER_OPENSEARCH_USER and SIDETOWER_OPENSEARCH_PASSWORD in the environment instead."
 _ENGINE_KEYS = ("opensearch", "path", "prefix")
-_KIND_KEYS = ("id", "text", "revision", "tenant", "category", "number", "signal", "filter", "audience", "source")
+_KIND_KEYS = (
+    "id",
+    "text",
+    "revision",
+    "tenant",
+    "category",
+    "number",
+    "signal",
+    "filter",
+    "audience",
+    "removed",
+    "source",
+)
 _SCHEMES = {
     "opensearch": (("http", "https"), "http://localhost:9200"),
     "redis": (("redis", "rediss", "unix"), "redis://localhost:6379/0"),
@@ -73,6 +86,8 @@ class Config:
     place: Path
     #: Index of the host in the configured OpenSearch that a kind's items are read from, by the name of the kind.
     sources: Mapping[str, str] = field(default_factory=dict)
+    #: From the environment only, because each worker needs its own; 0 = none.
+    metrics_port: int = 0
 
     def kind(self, name: str = "") -> Kind:
         """The kind of this name; without a name, the only one there is.
@@ -129,6 +144,7 @@ def _read(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, list[C
         kinds=_kinds(top),
         place=path,
         sources=_sources(top, engine_settings),
+        metrics_port=_metrics_port(top, environ),
     )
     return settings, top.problems
 
@@ -225,6 +241,15 @@ def _address(table: TomlTable, key: str, variable: str, environ: Mapping[str, st
     return address.rstrip("/") if key == "opensearch" else address
 
 
+def _metrics_port(top: TomlTable, environ: Mapping[str, str]) -> int:
+    told = environ.get("SIDETOWER_METRICS_PORT", "").strip()
+    if not told or (told.isascii() and told.isdecimal() and 0 < int(told) < 65_536):
+        return int(told or 0)
+    outside = TomlTable("environment", {}, top.problems)
+    outside.tell("SIDETOWER_METRICS_PORT", "a port from 1 to 65535", repr(told), "Set it to 9464, or leave it out.")
+    return 0
+
+
 def _kinds(top: TomlTable) -> dict[str, Kind]:
     tables = top.table("kinds")
     if not tables.values:
@@ -284,4 +309,5 @@ def _kind(table: TomlTable, name: str) -> Kind:
         signal=table.fields("signal"),
         filter=table.filters("filter"),
         audience=table.field("audience", 'Write audience = "visible_to", or remove the line.'),
+        removed=table.field("removed", 'Write removed = "deleted", or remove the line.'),
     )

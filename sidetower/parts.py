@@ -8,11 +8,21 @@ import threading
 import time
 from collections.abc import Callable
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from domain.catalogue import Kind
 from domain.errors import ConfigurationError, NotFound
-from domain.ports import Generations, ItemEmbedder, ItemSource, ParkedItems, ReleaseStore, SearchEngine, WorkQueue
+from domain.ports import (
+    Checkpoints,
+    Generations,
+    ItemEmbedder,
+    ItemSource,
+    ParkedItems,
+    ReleaseStore,
+    SearchEngine,
+    WorkQueue,
+)
+from indexer.comparison import Comparison
 from indexer.drain import Drainer
 from indexer.live import LiveWriter
 from indexer.releases import ReleaseView
@@ -24,8 +34,12 @@ if TYPE_CHECKING:
     from plugin.opensearch.client import OpenSearch
     from recommender.bundle import Bundle
     from rerank_service.searches import Searches
+    from sidetower.metrics import Metrics
 
 log = logging.getLogger(__name__)
+
+#: Seconds that the space of a generation is remembered for, on behalf of its writers.
+SPACE_SECONDS: Final = 5.0
 
 
 class Parts:
@@ -42,6 +56,7 @@ class Parts:
         self._threads = threads
         self._interrupts = interrupts
         self._load_bundle: Callable[[str], Bundle] = lru_cache(maxsize=4)(self._read_bundle)
+        self._spaces: dict[str, tuple[float, str]] = {}
         # Several threads that miss at once would each load the same bundle.
         self._loading = threading.RLock()
 
@@ -95,6 +110,17 @@ class Parts:
         return OpenSearchParkedItems(self.client, self.config.engine.prefix)
 
     @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """How far long work has come."""
+        if self.embedded:
+            from plugin.embedded.checkpoints import EmbeddedCheckpoints
+
+            return EmbeddedCheckpoints(self._database)
+        from plugin.opensearch.checkpoints import OpenSearchCheckpoints
+
+        return OpenSearchCheckpoints(self.client, self.config.engine.prefix)
+
+    @cached_property
     def queue(self) -> WorkQueue:
         """What waits for a vector."""
         if self.config.queue.redis:
@@ -123,7 +149,31 @@ class Parts:
     @cached_property
     def live(self) -> LiveWriter:
         """Takes changes."""
-        return LiveWriter(self.engine, self.view, self.queue, self.embedder_of)
+        return LiveWriter(self.engine, self.view, self.queue, self.embedder_of, on_write=self.metrics.wrote)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """What this process counts."""
+        from sidetower.metrics import Metrics
+
+        return Metrics()
+
+    def serve_metrics(self) -> None:
+        """Tell the figures of this process and the standing of all at the port that the environment names, if any."""
+        if self.config.metrics_port:
+            self.watch_standing()
+            self.metrics.serve(self.config.metrics_port)
+
+    def watch_standing(self) -> None:
+        """Let this process's figures tell what waits in the queue and in the engine, too."""
+        from sidetower.standing import Standing
+
+        self.metrics.registry.register(Standing(self))
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """Compares the generations of a kind."""
+        return Comparison(self.engine, self.generations, self.view, self.queue)
 
     @cached_property
     def drainer(self) -> Drainer:
@@ -192,28 +242,35 @@ class Parts:
             BundleRefused: the bundle is damaged.
         """
         with self._loading:
-            return self._embedders(generation)
+            return self._embedders(self._space_now(generation))
+
+    def _space_now(self, generation: str) -> str:
+        """The generation's space; asked anew now and then, because its name can be given again after it was dropped."""
+        asked_at, space = self._spaces.get(generation, (0.0, ""))
+        if not space or time.monotonic() - asked_at >= SPACE_SECONDS:
+            space = self.generation_space(generation) or ""
+            if not space:
+                raise NotFound(
+                    f"generation {generation}",
+                    expected="a generation of the engine",
+                    got="none of that name",
+                    fix="See the generations with `sidetower status`.",
+                )
+            self._spaces[generation] = (time.monotonic(), space)
+        return space
 
     @cached_property
     def _embedders(self) -> Callable[[str], ItemEmbedder]:
-        # A generation keeps its space for good; failures are not cached.
+        # By space; failures are not cached.
         return lru_cache(maxsize=16)(self._find_embedder)
 
-    def _find_embedder(self, generation: str) -> ItemEmbedder:
-        space = self.generation_space(generation)
-        if space is None:
-            raise NotFound(
-                f"generation {generation}",
-                expected="a generation of the engine",
-                got="none of that name",
-                fix="See the generations with `sidetower status`.",
-            )
+    def _find_embedder(self, space: str) -> ItemEmbedder:
         for bundle_id in self.bundles.ids():
             if self._space_of(bundle_id) == space:
                 return self.bundle(bundle_id).embedder
         raise NotFound(
-            f"generation {generation}",
-            expected=f"a bundle of its space {space}",
+            f"space {space}",
+            expected="a bundle of this space",
             got=f"none in {self.config.path / 'bundles'}",
             fix="Copy the bundle that the generation was filled with into that folder.",
         )

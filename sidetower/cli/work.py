@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sidetower.cli import output
+from sidetower.cli.stopping import Stop
 from sidetower.config import DEFAULT_FILE, Config, load_config
 
 
@@ -43,11 +42,10 @@ def _embed_alone(settings: Config) -> None:
     from sidetower.embedding import embed_until
     from sidetower.parts import Parts
 
-    stop = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
     output.warn("Without Redis: embedding alone, from what the index says is pending.")
-    embed_until(Parts(settings), stop)
+    parts = Parts(settings)
+    parts.serve_metrics()
+    embed_until(parts, Stop())
 
 
 def _embed_once(settings: Config, *, as_json: bool) -> None:

@@ -119,7 +119,7 @@ def test_status_tells_what_is_served_and_that_nothing_waits(house_of_two: House)
         "items": NORTH - 1,
         "pending": 0,
         "removed": 0,
-        "done": True,
+        "done": "yes",
         "state": "serving",
     }
     assert (second["tenant"], second["items"]) == ("south", SOUTH)
