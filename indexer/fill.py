@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,8 +16,12 @@ from domain.vectors import Array
 from domain.versions import Creation, ItemOutcome, Outcome, Phase, StoredItem, VectorState, judge
 from indexer.carry import fits
 
-#: Items of one batch: long enough that sorting by text length pays, short enough for even progress.
-BATCH: Final = 256
+#: Items of one batch at most: long enough that sorting by text length and one large write pay.
+BATCH: Final = 512
+#: Characters of text at most, so that progress is even and memory bounded where texts are long.
+BATCH_CHARACTERS: Final = 500_000
+#: Batches on their way to the engine while one is embedded: it has the next before it is done with the last.
+WRITES: Final = 2
 #: Errors kept with their text; all are counted.
 ERRORS_KEPT: Final = 100
 #: Seconds between attempts while the engine asks for less, and how long that is borne.
@@ -55,7 +60,8 @@ class FillReport:
 class Filler:
     """Fills one generation from items, and leaves alone what is there already.
 
-    Embedding and writing overlap: while one batch is written the next is embedded.
+    Embedding and the engine's work overlap: while one batch is embedded, those before it are written, and what is
+    stored of the next one is read.
 
     Args:
         engine: takes the writes.
@@ -63,6 +69,8 @@ class Filler:
         embedder: of the generation's own space.
         revised: whether the host gives revisions; without them equal content is enough to skip an item.
         on_progress: called with the report after each batch.
+        overlap: write while the next batch is embedded. An engine inside this process only contends with the encoder
+            for the interpreter, and both are slower for it.
     """
 
     def __init__(
@@ -74,6 +82,7 @@ class Filler:
         revised: bool = True,
         on_progress: Callable[[FillReport], None] | None = None,
         clock: Callable[[], float] = time.time,
+        overlap: bool = True,
     ) -> None:
         self._engine = engine
         self._generation = generation
@@ -81,6 +90,7 @@ class Filler:
         self._revised = revised
         self._on_progress = on_progress or (lambda _: None)
         self._clock = clock
+        self._writes = WRITES if overlap else 0
         self._report = FillReport()
 
     def fill(self, items: Iterable[Item | InvalidItem]) -> FillReport:
@@ -89,18 +99,38 @@ class Filler:
         Args:
             items: items, or the error that stands in a document's place.
         """
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fill-write") as writer:
-            writing: Future[None] | None = None
-            for batch in _distinct(self._read(items)):
-                new = self._prepare(batch)
-                if writing is not None:
-                    writing.result()
-                    self._on_progress(self._report)
-                writing = writer.submit(self._write, new)
-            if writing is not None:
-                writing.result()
-        self._on_progress(self._report)
+        with (
+            ThreadPoolExecutor(max_workers=1, thread_name_prefix="fill-read") as reader,
+            ThreadPoolExecutor(max_workers=WRITES, thread_name_prefix="fill-write") as writer,
+        ):
+            writing: deque[Future[list[ItemOutcome]]] = deque()
+            for batch, stored in self._looked_up(reader, _distinct(self._read(items))):
+                new = self._prepare(batch, stored)
+                writing.append(writer.submit(self._write, new))
+                while len(writing) > self._writes:
+                    self._finish(writing.popleft())
+            while writing:
+                self._finish(writing.popleft())
         return self._report
+
+    def _looked_up(
+        self, reader: ThreadPoolExecutor, batches: Iterable[list[Item]]
+    ) -> Iterator[tuple[list[Item], Mapping[ItemKey, StoredItem]]]:
+        """Each batch with what is stored of it, one batch ahead of the work."""
+        ahead: deque[tuple[list[Item], Future[dict[ItemKey, StoredItem]]]] = deque()
+        for batch in batches:
+            keys = [item.key for item in batch]
+            ahead.append((batch, reader.submit(self._engine.read, self._generation, keys)))
+            if len(ahead) > 1:
+                first, found = ahead.popleft()
+                yield first, found.result()
+        for batch, found in ahead:
+            yield batch, found.result()
+
+    def _finish(self, writing: Future[list[ItemOutcome]]) -> None:
+        for outcome in writing.result():
+            self._count(outcome)
+        self._on_progress(self._report)
 
     def _read(self, items: Iterable[Item | InvalidItem]) -> Iterator[Item]:
         for item in items:
@@ -111,9 +141,8 @@ class Filler:
                 self._report.failed += 1
                 self._report.tell(str(item))
 
-    def _prepare(self, items: Sequence[Item]) -> list[StoredItem]:
+    def _prepare(self, items: Sequence[Item], stored: Mapping[ItemKey, StoredItem]) -> list[StoredItem]:
         """What is to be written, with vectors; what needs no write is counted here."""
-        stored = self._engine.read(self._generation, [item.key for item in items])
         writes: list[StoredItem] = []
         fresh: list[Item] = []
         for item in items:
@@ -154,21 +183,21 @@ class Filler:
             self._clock(),
         )
 
-    def _write(self, items: Sequence[StoredItem]) -> None:
+    def _write(self, items: Sequence[StoredItem]) -> list[ItemOutcome]:
         """Write the items; what the engine was too busy for is written again after a pause."""
         left, borne = list(items), 0.0
+        told: list[ItemOutcome] = []
         while left:
             outcomes = self._try(left)
             busy = {outcome.key for outcome in outcomes if outcome.busy}
-            for outcome in outcomes:
-                if not outcome.busy:
-                    self._count(outcome)
+            told += [outcome for outcome in outcomes if not outcome.busy]
             left = [stored for stored in left if stored.key in busy]
             if left and borne >= BUSY_LIMIT:
                 raise _too_busy(self._generation)
             if left:
                 time.sleep(BUSY_WAIT)
                 borne += BUSY_WAIT
+        return told
 
     def _try(self, items: Sequence[StoredItem]) -> list[ItemOutcome]:
         try:
@@ -192,11 +221,14 @@ class Filler:
 def _distinct(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Batches that name no key twice, in the order told."""
     batch: dict[ItemKey, Item] = {}
+    characters = 0
     for item in items:
-        if len(batch) == BATCH or item.key in batch:
+        length = sum(map(len, item.texts.values()))
+        if batch and (len(batch) == BATCH or characters + length > BATCH_CHARACTERS or item.key in batch):
             yield list(batch.values())
-            batch = {}
+            batch, characters = {}, 0
         batch[item.key] = item
+        characters += length
     if batch:
         yield list(batch.values())
 

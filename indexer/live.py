@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-from domain.errors import Busy, Unavailable
+from domain.errors import Busy, NotFound, Unavailable
 from domain.items import Change
 from domain.ports import ItemEmbedder, SearchEngine, WorkQueue
 from domain.versions import ItemOutcome, Outcome, StoredItem, VectorState
@@ -19,8 +20,25 @@ log = logging.getLogger(__name__)
 
 #: Seconds that a queue which did not answer is left alone; reconcile finds what it would have been told.
 QUEUE_REST: Final = 5.0
+#: Seconds that an item waits for its vector when it was written less than so many before: an item that is edited all
+#: the time is embedded once a second, and one edited now and then at once.
+SETTLING: Final = 1.0
 #: The outcome told for an item is the worst of its generations.
 _WORST_FIRST: Final = (Outcome.FAILED, Outcome.CONFLICTING_REVISION, Outcome.STALE, Outcome.WRITTEN)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveWrite:
+    """What became of changes of one kind in one generation."""
+
+    generation: str
+    kind: str
+    #: One for each change.
+    outcomes: Sequence[ItemOutcome]
+    #: Items that kept their vector, because nothing that the item tower reads had changed.
+    carried: int
+    #: From reading what was there to the engine's answer.
+    seconds: float
 
 
 class LiveWriter:
@@ -32,6 +50,7 @@ class LiveWriter:
         queue: takes the keys that wait.
         embedder_of: the embedder of a generation's own space, by generation name.
         clock: seconds since 1970.
+        on_write: told of every write.
     """
 
     def __init__(
@@ -41,43 +60,68 @@ class LiveWriter:
         queue: WorkQueue,
         embedder_of: Callable[[str], ItemEmbedder],
         clock: Callable[[], float] = time.time,
+        on_write: Callable[[LiveWrite], None] | None = None,
     ) -> None:
         self._engine = engine
         self._releases = releases
         self._queue = queue
         self._embedder_of = embedder_of
         self._clock = clock
+        self._on_write = on_write or (lambda _: None)
         self._queue_again = 0.0
 
     def apply(self, changes: Sequence[Change]) -> list[ItemOutcome]:
         """One outcome for each change, in order: written when every generation took it. Safe to repeat.
 
         Raises:
-            StaleRelease: the fence; nothing of that kind was written.
+            StaleRelease: the fence; send all of it again.
             Unavailable: a kind has no release yet, or the engine does not answer; send all of it again.
         """
         outcomes: dict[int, ItemOutcome] = {}
         for wave in waves(changes):
             for kind in sorted({change.key.kind for _, change in wave}):
                 told = [(position, change) for position, change in wave if change.key.kind == kind]
-                writing = self._releases.for_writing(kind).writing
-                by_generation = [self._write(name, [change for _, change in told]) for name in writing]
+                by_generation = self._write_everywhere(kind, [change for _, change in told])
                 for (position, _), each in zip(told, zip(*by_generation, strict=True), strict=True):
                     outcomes[position] = min(each, key=lambda one: _WORST_FIRST.index(one.outcome))
         return [outcomes[position] for position in range(len(changes))]
 
-    def _write(self, generation: str, changes: Sequence[Change]) -> list[ItemOutcome]:
+    def _write_everywhere(self, kind: str, changes: Sequence[Change]) -> list[list[ItemOutcome]]:
+        """The outcomes of every generation that is being written when this returns.
+
+        That may be more than when it began: a generation is filled, and another one dropped, a lease after the release
+        says so, and a write that is held up for longer would be acknowledged though only the old one has it.
+        """
+        taken: dict[str, list[ItemOutcome]] = {}
+        while missing := [name for name in self._releases.for_writing(kind).writing if name not in taken]:
+            for name in missing:
+                try:
+                    taken[name] = self._write(name, kind, changes)
+                except NotFound:
+                    if name in self._releases.for_writing(kind).writing:
+                        raise
+        return list(taken.values())
+
+    def _write(self, generation: str, kind: str, changes: Sequence[Change]) -> list[ItemOutcome]:
+        began = time.monotonic()
         before = self._engine.read(generation, [change.key for change in changes])
         embedder = self._embedder(generation)
         now = self._clock()
         new = [carried(change, before.get(change.key), embedder, now) for change in changes]
         outcomes = self._engine.write(generation, new)
-        waiting = [
-            Task(WorkKey(stored.key, generation), stored.change.revision)
-            for stored, outcome in zip(new, outcomes, strict=True)
-            if outcome.outcome is Outcome.WRITTEN and _waits(stored, before.get(stored.key))
-        ]
-        self._enqueue(waiting)
+        seconds = time.monotonic() - began
+        written = [one for one, told in zip(new, outcomes, strict=True) if told.outcome is Outcome.WRITTEN]
+        at_once: list[Task] = []
+        settling: list[Task] = []
+        for stored in written:
+            there = before.get(stored.key)
+            if _waits(stored, there):
+                busy = there is not None and now - there.written_at < SETTLING
+                (settling if busy else at_once).append(Task(WorkKey(stored.key, generation), stored.change.revision))
+        self._enqueue(at_once)
+        self._enqueue(settling, SETTLING)
+        carried_over = sum(stored.vector_state is VectorState.READY for stored in written)
+        self._on_write(LiveWrite(generation, kind, outcomes, carried_over, seconds))
         return outcomes
 
     def _embedder(self, generation: str) -> ItemEmbedder | None:
@@ -88,12 +132,12 @@ class LiveWriter:
             log.warning("vectors of %s cannot be carried over: %s", generation, error)
             return None
 
-    def _enqueue(self, tasks: Sequence[Task]) -> None:
+    def _enqueue(self, tasks: Sequence[Task], delay: float = 0.0) -> None:
         """Queue the tasks; a queue that is gone or full loses nothing, because the index says what is pending."""
         if not tasks or time.monotonic() < self._queue_again:
             return
         try:
-            self._queue.add(tasks, Lane.LIVE)
+            self._queue.add(tasks, Lane.LIVE, delay)
         except Unavailable as error:
             if not isinstance(error, Busy):  # a server that hangs costs one change its time-out, not every change
                 self._queue_again = time.monotonic() + QUEUE_REST

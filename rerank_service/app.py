@@ -17,6 +17,7 @@ from rerank_service.engine_pool import EnginePool
 from rerank_service.error_answers import answer_errors
 from rerank_service.health_routes import health_routes
 from rerank_service.item_routes import item_routes
+from rerank_service.metrics import CountedRequests, RequestFigures, Served, metrics_routes
 from rerank_service.parts import ServiceParts
 from rerank_service.readiness import Readiness
 from rerank_service.rerank_routes import rerank_routes
@@ -60,6 +61,8 @@ def create_app(parts: ServiceParts) -> FastAPI:
         lifespan=lifespan,
     )
     app.add_middleware(BodyLimit, streamed=frozenset({BULK_PATH}))
+    app.add_middleware(CountedRequests, figures=RequestFigures(parts.registry))
+    parts.registry.register(Served(tally, parts.release, parts.kinds))
     answer_errors(app)
     app.include_router(search_routes(searches, parts.kinds, pool))
     app.include_router(similar_routes(searches, parts.kinds, pool))
@@ -67,4 +70,5 @@ def create_app(parts: ServiceParts) -> FastAPI:
     app.include_router(item_routes(parts.apply, parts.kinds, clock, pool))
     app.include_router(bulk_routes(Bulk(parts.apply, parts.kinds, clock), pool))
     app.include_router(health_routes(readiness, tally, pool))
+    app.include_router(metrics_routes(parts.registry))
     return app

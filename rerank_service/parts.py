@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from prometheus_client import CollectorRegistry
+
 from domain.catalogue import Kind
 from domain.items import Change
 from domain.ports import SearchEngine
@@ -30,3 +32,5 @@ class ServiceParts:
     apply: Callable[[Sequence[Change]], list[ItemOutcome]]
     #: What must hold before traffic comes, by name; each raises a `SidetowerError` while it does not.
     checks: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+    #: Takes the service's figures, and may hold others; `/metrics` tells them all.
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)

@@ -198,7 +198,12 @@ def fill_kind(
     report = FillReport()
     for name in release.writing:
         filler = Filler(
-            parts.engine, name, parts.embedder_of(name), revised=bool(kind.revision), on_progress=on_progress
+            parts.engine,
+            name,
+            parts.embedder_of(name),
+            revised=bool(kind.revision),
+            on_progress=on_progress,
+            overlap=not parts.embedded,
         )
         report = filler.fill(items())
         parts.engine.refresh(name)

@@ -178,7 +178,14 @@ class Parts:
     @cached_property
     def drainer(self) -> Drainer:
         """Works off the queue."""
-        return Drainer(self.engine, self.queue, self.parked, self.embedder_of, interrupts=self._interrupts)
+        return Drainer(
+            self.engine,
+            self.queue,
+            self.parked,
+            self.embedder_of,
+            interrupts=self._interrupts,
+            overlap=not self.embedded,
+        )
 
     @cached_property
     def searches(self) -> Searches:

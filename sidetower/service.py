@@ -34,10 +34,12 @@ def create(parts: Parts) -> FastAPI:
             bundle=parts.bundle,
             kinds=parts.config.kinds,
             apply=parts.live.apply,
+            registry=parts.metrics.registry,
             checks={"search engine": lambda: _reachable(parts), "configuration": lambda: _agreed(parts)},
         )
     )
     if not parts.config.queue.redis:
+        parts.watch_standing()
         # A daemon: what it had in hand when the process ends is pending in the index, and found at the next start.
         threading.Thread(target=embed_until, args=(parts, threading.Event()), name="embed", daemon=True).start()
     return application

@@ -35,6 +35,11 @@ def _parts() -> Parts:
     return Parts(_config(), interrupts=INTERRUPTS)
 
 
+def _started() -> None:
+    # The child answers, for it does the work: the parent has no figures. Its parts are made before any task asks.
+    _parts().serve_metrics()
+
+
 def _drain(lane: Lane, seconds: float) -> DrainReport:
     return drain(_parts(), lane, seconds)
 
@@ -42,7 +47,11 @@ def _drain(lane: Lane, seconds: float) -> DrainReport:
 def _changed(kind: str, ids: Sequence[str], tenant: str) -> ChangedReport:
     parts = _parts()
     known = parts.config.kind(kind)
-    return ChangedItems(parts.source(known), known, parts.live).take(ids, tenant)
+    report = ChangedItems(parts.source(known), known, parts.live).take(ids, tenant)
+    told = {"written": report.written, "stale": report.stale}
+    for outcome, count in (told | {"missing": len(report.missing), "failed": len(report.failed)}).items():
+        parts.metrics.told(kind, outcome, count)
+    return report
 
 
 def _reconcile() -> int:
@@ -55,6 +64,7 @@ app = create_celery(
         drain=_drain,
         reconcile=_reconcile,
         changed=_changed,
+        started=_started,
         namespace=Parts(_config()).namespace,
     )
 )

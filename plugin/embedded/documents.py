@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import orjson
 
 from domain.errors import InvalidItem
 from domain.items import EVERYONE, FilterValue, Item, ItemKey, Removal
@@ -66,12 +67,14 @@ def to_rows(stored: StoredItem, generation: Generation) -> Rows:
     item = stored.item
     if item is None:
         return Rows(stored, None, None, (), (), everyone=False)
+    # First, because what is wrong here has a better name than JSON has for it.
+    filters = tuple(dict.fromkeys(_filters(item, generation)))
     return Rows(
         stored=stored,
         content=_content(item),
         vector=_vector_bytes(stored),
         texts=_texts(item, generation),
-        filters=tuple(dict.fromkeys(_filters(item, generation))),
+        filters=filters,
         everyone=EVERYONE in item.audience,
     )
 
@@ -134,10 +137,13 @@ def comparable(value: FilterValue, kind: str) -> FilterValue:
 
 def _content(item: Item) -> bytes:
     fields = [item.texts, item.categories, item.numbers, item.signals, item.filters, item.audience]
+    fix = "Send complete characters and finite numbers."
+    for name, number in (*item.numbers.items(), *item.signals.items()):
+        if not math.isfinite(number):  # orjson would write null
+            raise _refused(item.key, "fields that JSON can hold", f"{name} {number}", fix)
     try:
-        return json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except ValueError as error:
-        fix = "Send complete characters and finite numbers."
+        return orjson.dumps(fields)
+    except orjson.JSONEncodeError as error:
         raise _refused(item.key, "fields that JSON can hold", str(error), fix) from error
 
 

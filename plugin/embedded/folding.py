@@ -16,4 +16,4 @@ _LETTERS: Final = str.maketrans(
 
 def folded(text: str) -> str:
     """The text with these letters written in plain ones."""
-    return text.translate(_LETTERS)
+    return text if text.isascii() else text.translate(_LETTERS)

@@ -62,7 +62,9 @@ class ItemWriter:
             self._add_content(self._insert(new, rows.everyone), rows)
         else:
             self._update(number, new, rows.everyone)
-            if (stored.change.revision, stored.change.content_hash) == (new.change.revision, new.change.content_hash):
+            told, there = new.change, stored.change
+            same = (told.revision, told.content_hash) == (there.revision, there.content_hash)
+            if same and rows.content is not None:
                 # Only the vector is new.
                 self._connection.execute(self._sql[_BODY], (number, rows.content, rows.vector))
             else:

@@ -14,7 +14,7 @@ from domain.errors import Busy, InvalidItem, InvalidQuery, SidetowerError
 from domain.items import ItemKey
 from domain.releases import Generation
 from domain.search import LEG_DEPTH, Candidate, Query, QueryVector, Scope, fuse
-from domain.versions import Creation, ItemOutcome, Outcome, Phase, StoredItem, VectorState, judge, onto
+from domain.versions import Creation, ItemOutcome, Outcome, StoredItem, VectorState, judge, onto
 from plugin.opensearch.bulk import send
 from plugin.opensearch.client import as_exception, counterpart, dumped, told
 from plugin.opensearch.documents import document_id, from_document, to_candidate, to_document
@@ -31,8 +31,8 @@ _REMEMBERED_SECONDS: Final = 10.0
 #: Shorter for writers: a vector that fits the generation that was dropped must not get into the new one.
 _REMEMBERED_TO_WRITE: Final = 1.0
 _CONFLICT: Final = 409
-#: A revision is met with content, then with its vector, then with what was repaired.
-_TRIES: Final = 3
+#: A revision is met unread, then with content, then with its vector, then with what was repaired.
+_TRIES: Final = 4
 
 
 class OpenSearchEngine:
@@ -53,7 +53,7 @@ class OpenSearchEngine:
     ) -> list[ItemOutcome]:
         """One outcome for each item, in order, by the rule of `domain.versions.judge`. Safe to repeat.
 
-        External versions make the server keep the newest. What they cannot tell is read before (a vector must find its
+        External versions make the server keep the newest. What they cannot tell is read before (a late vector finds its
         own revision and content) or after (a 409 may be a replay, a stale write or a conflict).
         """
         outcomes: dict[ItemKey, ItemOutcome] = {}
@@ -135,10 +135,10 @@ class OpenSearchEngine:
         outcomes: dict[ItemKey, ItemOutcome],
     ) -> None:
         """Fill in the outcome of every item."""
-        first = [item for item in items if creation is Creation.FORBIDDEN or item.phase > Phase.CONTENT]
-        judged = {item.key for item in first}
-        left = self._judge(generation, first, creation, outcomes)
-        left += [_Write(item, item.version) for item in items if item.key not in judged]
+        if creation is Creation.FORBIDDEN:
+            left = self._judge(generation, items, creation, outcomes)
+        else:  # what is there already is met by the server
+            left = [_Write.onto(item, None) for item in items]
         for _ in range(_TRIES):
             conflicting = self._send(generation, left, outcomes)
             left = self._judge(generation, conflicting, creation, outcomes)

@@ -15,7 +15,7 @@ from domain.ports import ItemEmbedder
 from domain.vectors import Array
 from domain.versions import Creation, VectorState, ready
 from domain.work import MAX_ATTEMPTS_ALONE, Claim, Depth, Lane, Task, WorkKey
-from indexer.drain import BATCH, STEP, WITHOUT_BUNDLE, Drainer
+from indexer.drain import STEP, STEPS, WITHOUT_BUNDLE, Drainer
 from indexer.held import LEASE, PAUSE
 from indexer.reconcile import PENDING_AGE, requeue_pending
 from plugin.queues.in_process import InProcessQueue
@@ -24,6 +24,8 @@ from tests.support.failing import AWAY, Failing
 from tests.support.redis_server import running_redis
 from tests.support.toy_embedder import ToyEmbedder
 
+#: Tasks of a drainer's first claim.
+BATCH = STEPS * STEP
 FORBIDDEN = ConfigurationError("engine", expected="permission", got="403", fix="Check that user's roles.")
 
 
@@ -120,7 +122,8 @@ def test_a_slow_encoder_keeps_its_claim(house: House) -> None:
     told(house, BATCH)
     report = house.drainer.drain(Lane.LIVE, 60)
     assert report.embedded == BATCH
-    assert others == [None] * (BATCH // STEP)
+    assert len(others) > 1
+    assert set(others) == {None}
 
 
 def test_whoever_lost_its_claim_stops(house: House) -> None:
@@ -189,9 +192,10 @@ def test_time_that_is_up_ends_a_batch_after_its_step(house: House) -> None:
 def test_poison_costs_its_own_step_and_no_other(house: House) -> None:
     house.embedder = ToyEmbedder(poison="poison")
     house.begin()
-    house.live.apply([*(item(number) for number in range(2 * STEP)), item(99, title="the longest text is poison")])
+    # The second step is twice as large as the first, because that one was quick.
+    house.live.apply([*(item(number) for number in range(3 * STEP)), item(99, title="the longest text is poison")])
     report = house.drainer.drain(Lane.LIVE, 60)
-    assert (report.embedded, report.failed) == (2 * STEP, 1)
+    assert (report.embedded, report.failed) == (3 * STEP, 1)
 
 
 def test_items_without_a_bundle_wait_for_one(house: House) -> None:

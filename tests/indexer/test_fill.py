@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.errors import InvalidItem
 from domain.items import Item, Removal
 from domain.search import Query, QueryVector, Scope
-from indexer.fill import Filler
+from indexer.fill import BATCH_CHARACTERS, Filler
 from tests.indexer.conftest import House, item
 
 
@@ -57,3 +57,22 @@ def test_an_item_named_twice_ends_at_its_newest_revision(house: House) -> None:
     house.begin()
     Filler(house.engine, "listing-g1", house.embedder).fill([item(1, 1), item(1, 3, title="third"), item(1, 2)])
     assert house.engine.read("listing-g1", [item(1).key])[item(1).key].change.revision == 3
+
+
+def test_a_catalogue_of_many_batches_is_filled_whole_and_counted_once(house: House) -> None:
+    house.begin()
+    # Long texts end a batch before its number of items does; every item comes twice, the second time newer.
+    long = "word " * (BATCH_CHARACTERS // 50)
+    told = [item(number, revision, title=f"{number} {long}") for revision in (1, 2) for number in range(30)]
+    batches: list[int] = []
+    filler = Filler(
+        house.engine, "listing-g1", house.embedder, on_progress=lambda report: batches.append(report.written)
+    )
+    report = filler.fill(told)
+    assert len(batches) >= 60 // 11
+    assert batches == sorted(batches)
+    assert report.total == 60
+    assert report.written + report.stale + report.unchanged == 60
+    keys = [one.key for one in told[:30]]
+    assert {one.change.revision for one in house.engine.read("listing-g1", keys).values()} == {2}
+    assert len(house.engine.read("listing-g1", keys)) == 30

@@ -6,6 +6,7 @@ from domain.items import ItemKey, Removal
 from domain.search import Query, Scope
 from domain.versions import Outcome, VectorState
 from domain.work import Lane
+from indexer.live import SETTLING, LiveWrite, LiveWriter
 from tests.indexer.conftest import KIND, House, item
 
 A = Scope("a")
@@ -85,3 +86,46 @@ def test_every_generation_being_written_takes_the_change(house: House) -> None:
     key = ItemKey("a", KIND, "i1")
     assert all(key in house.engine.read(name, [key]) for name in both.writing)
     assert house.drainer.drain(Lane.LIVE, 5).embedded == 2
+
+
+def test_an_item_edited_all_the_time_is_embedded_once_a_second(house: House) -> None:
+    house.begin()
+    for edit in range(1, 51):
+        house.live.apply([item(1, edit, title=f"edit {edit}")])
+        house.drainer.drain(Lane.LIVE, 5)
+        house.clock.now += 0.1
+    # 50 edits in five seconds: the first at once, then one for each second.
+    assert len(house.embedder.embedded) == 1 + 4
+    house.clock.now += SETTLING
+    house.drainer.drain(Lane.LIVE, 5)
+    stored = house.engine.read("listing-g1", [item(1).key])[item(1).key]
+    assert (stored.change.revision, stored.vector_state) == (50, VectorState.READY)
+
+
+def test_an_item_edited_now_and_then_is_embedded_at_once(house: House) -> None:
+    house.begin()
+    for edit in range(1, 4):
+        house.live.apply([item(1, edit, title=f"edit {edit}")])
+        assert house.drainer.drain(Lane.LIVE, 5).embedded == 1
+        house.clock.now += SETTLING
+
+
+def test_whoever_counts_is_told_of_every_write(house: House) -> None:
+    house.begin()
+    told: list[LiveWrite] = []
+    live = LiveWriter(
+        house.engine, house.view, house.queue, lambda _: house.embedder, house.clock, on_write=told.append
+    )
+    live.apply([item(1), item(2)])
+    house.drainer.drain(Lane.LIVE, 5)
+    live.apply([item(1, 2, signals={"views": 1.0}), item(2, 2, title="other"), item(2, 1)])
+    # The item that is named twice makes a second write.
+    assert [(one.kind, one.generation, one.carried) for one in told] == [
+        ("listing", "listing-g1", 0),
+        ("listing", "listing-g1", 1),
+        ("listing", "listing-g1", 0),
+    ]
+    assert [[outcome.outcome for outcome in one.outcomes] for one in told[1:]] == [
+        [Outcome.WRITTEN, Outcome.WRITTEN],
+        [Outcome.STALE],
+    ]
