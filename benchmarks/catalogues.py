@@ -84,7 +84,17 @@ signal = ["votes", "vote_average", "popularity"]
 filter = { year = "number", genres = "keyword" }
 """,
         movies,
-        ("space marines fight aliens", "haunted house", "dinosaur theme park", "boxing underdog", "toys come alive"),
+        (
+            "space marines fight aliens",
+            "haunted house",
+            "dinosaur theme park",
+            "boxing underdog",
+            "toys come alive",
+            "shark attacks swimmers at the beach",
+            "casino heist",
+            "time travel",
+            "detective hunts a serial killer",
+        ),
         ("Alien", "Toy Story", "The Godfather"),
     ),
     "cars": Catalogue(
@@ -109,7 +119,16 @@ category = ["guide"]
 filter = { guide = "keyword" }
 """,
         articles,
-        ("encrypt a volume", "restore a table to a point in time", "rotate access keys", "limit on number of buckets"),
+        (
+            "encrypt a volume",
+            "restore a table to a point in time",
+            "rotate access keys",
+            "limit on number of buckets",
+            "launch an instance",
+            "attach a policy to a user",
+            "connect to a database instance",
+            "increase the size of a volume",
+        ),
         ("Amazon EBS Encryption", "Working with Backups"),
     ),
 }

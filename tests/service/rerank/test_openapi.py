@@ -30,7 +30,7 @@ def routes(empty_world: World) -> dict[str, Any]:
 
 
 def test_every_route_has_an_example_and_the_error_shape(routes: dict[str, Any]) -> None:
-    assert len(routes) == 7
+    assert len(routes) == 8
     for path, methods in routes.items():
         for method, route in methods.items():
             answers = route["responses"]
