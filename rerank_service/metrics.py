@@ -123,7 +123,9 @@ class Served(Collector):
 def metrics_routes(registry: CollectorRegistry) -> APIRouter:
     """The route that Prometheus scrapes."""
     router = APIRouter(tags=["health"])
-    text: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}, "description": "The figures."}}
+    example = 'sidetower_release_info{bundle="b-4f1c",generation="listing-g1",kind="listing"} 1.0'
+    content = {"text/plain": {"example": example}}
+    text: dict[int | str, dict[str, Any]] = {200: {"content": content, "description": "The figures."}}
 
     @router.get("/metrics", summary="Figures for Prometheus", response_class=Response, responses=text)
     def metrics() -> Response:
