@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-nightly check install-demo install-test install-text bench-catalogues bench-similar bench-kill bench-quality bench-indexing bench-freshness bench-large
+.PHONY: help demo test test-nightly check install-demo install-test install-text bench-catalogues bench-similar bench-kill bench-quality bench-indexing bench-freshness bench-large bench-oracle
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
@@ -69,3 +69,6 @@ bench-freshness: $(VENV)/.test ## seconds until a change told over HTTP is found
 
 bench-large: $(VENV)/.test ## 100,000 items in one pass, and 20,000 with both workers and Redis lost in the middle
 	$(BIN)/python -m benchmarks.large_index
+
+bench-oracle: $(VENV)/.test ## thousands of random interleavings with crashes against an oracle, and every guard switched off once
+	$(BIN)/python -m benchmarks.oracle_run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from domain.errors import Busy, NotFound, Unavailable
@@ -39,6 +39,16 @@ class LiveWrite:
     carried: int
     #: From reading what was there to the engine's answer.
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """Changes of one kind that name no item twice, with their positions in the call."""
+
+    kind: str
+    told: Sequence[tuple[int, Change]]
+    #: What became of them, by generation.
+    taken: dict[str, Sequence[ItemOutcome]] = field(default_factory=dict)
 
 
 class LiveWriter:
@@ -77,30 +87,33 @@ class LiveWriter:
             StaleRelease: the fence; send all of it again.
             Unavailable: a kind has no release yet, or the engine does not answer; send all of it again.
         """
+        rounds = [
+            _Round(kind, [(position, change) for position, change in wave if change.key.kind == kind])
+            for wave in waves(changes)
+            for kind in sorted({change.key.kind for _, change in wave})
+        ]
+        # Until every generation that is written when this returns has all of it. That may be more than when it began: a
+        # generation is filled, and another one dropped, a lease after the release says so; what is held up for longer
+        # would be acknowledged though only the old one has it.
+        while behind := [(one, name) for one in rounds for name in self._lacking(one)]:
+            for one, name in behind:
+                self._bring(one, name)
         outcomes: dict[int, ItemOutcome] = {}
-        for wave in waves(changes):
-            for kind in sorted({change.key.kind for _, change in wave}):
-                told = [(position, change) for position, change in wave if change.key.kind == kind]
-                by_generation = self._write_everywhere(kind, [change for _, change in told])
-                for (position, _), each in zip(told, zip(*by_generation, strict=True), strict=True):
-                    outcomes[position] = min(each, key=lambda one: _WORST_FIRST.index(one.outcome))
+        for one in rounds:
+            for (position, _), each in zip(one.told, zip(*one.taken.values(), strict=True), strict=True):
+                outcomes[position] = min(each, key=lambda told: _WORST_FIRST.index(told.outcome))
         return [outcomes[position] for position in range(len(changes))]
 
-    def _write_everywhere(self, kind: str, changes: Sequence[Change]) -> list[list[ItemOutcome]]:
-        """The outcomes of every generation that is being written when this returns.
+    def _lacking(self, one: _Round) -> list[str]:
+        """The generations being written that have not taken it."""
+        return [name for name in self._releases.for_writing(one.kind).writing if name not in one.taken]
 
-        That may be more than when it began: a generation is filled, and another one dropped, a lease after the release
-        says so, and a write that is held up for longer would be acknowledged though only the old one has it.
-        """
-        taken: dict[str, list[ItemOutcome]] = {}
-        while missing := [name for name in self._releases.for_writing(kind).writing if name not in taken]:
-            for name in missing:
-                try:
-                    taken[name] = self._write(name, kind, changes)
-                except NotFound:
-                    if name in self._releases.for_writing(kind).writing:
-                        raise
-        return list(taken.values())
+    def _bring(self, one: _Round, generation: str) -> None:
+        try:
+            one.taken[generation] = self._write(generation, one.kind, [change for _, change in one.told])
+        except NotFound:  # dropped while this was held up, or truly missing
+            if generation in self._releases.for_writing(one.kind).writing:
+                raise
 
     def _write(self, generation: str, kind: str, changes: Sequence[Change]) -> list[ItemOutcome]:
         began = time.monotonic()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any, cast
+
 from domain.items import ItemKey, Removal
+from domain.ports import SearchEngine
+from domain.releases import Pointer
 from domain.search import Query, Scope
-from domain.versions import Outcome, VectorState
+from domain.versions import ItemOutcome, Outcome, StoredItem, VectorState
 from domain.work import Lane
 from indexer.live import SETTLING, LiveWrite, LiveWriter
+from indexer.releases import LEASE_SECONDS
 from tests.indexer.conftest import KIND, House, item
+from tests.support.failing import Failing
 
 A = Scope("a")
 
@@ -129,3 +136,49 @@ def test_whoever_counts_is_told_of_every_write(house: House) -> None:
         [Outcome.WRITTEN, Outcome.WRITTEN],
         [Outcome.STALE],
     ]
+
+
+def test_a_write_that_is_held_up_goes_to_a_generation_made_meanwhile(house: House) -> None:
+    """It would be acknowledged though only the old generation has it, which may be dropped before it is missed."""
+    house.begin()
+
+    class HeldUp(Failing):
+        """A release that changes, and a lease that passes, while the first write is on its way."""
+
+        def write(self, *args: Any) -> list[ItemOutcome]:
+            if "listing-g2" not in [one.name for one in house.generations.all()]:
+                house.generations.create(house.generation("listing-g2"))
+                held = house.releases.get(KIND)
+                assert held is not None
+                house.releases.put(replace(held.release, writing=("listing-g1", "listing-g2")), held.token)
+                house.clock.now += LEASE_SECONDS + 1
+            return house.engine.write(*args)
+
+    engine = cast(SearchEngine, HeldUp(house.engine))
+    live = LiveWriter(engine, house.view, house.queue, lambda _: house.embedder, house.clock)
+    told = live.apply([item(1, 1), item(1, 2)])
+    assert [one.outcome for one in told] == [Outcome.WRITTEN, Outcome.WRITTEN]
+    assert house.engine.read("listing-g2", [item(1).key])[item(1).key].change.revision == 2
+
+
+def test_a_generation_dropped_while_a_write_is_held_up_is_left_out(house: House) -> None:
+    house.begin()
+
+    class HeldUp(Failing):
+        """A release that moves on, and an old generation that is dropped, before the first read."""
+
+        def read(self, *args: Any) -> dict[ItemKey, StoredItem]:
+            if "listing-g1" in [one.name for one in house.generations.all()]:
+                house.generations.create(house.generation("listing-g2"))
+                held = house.releases.get(KIND)
+                assert held is not None
+                served = replace(held.release, writing=("listing-g2",), default=Pointer("listing-g2", "bundle-1"))
+                house.releases.put(served, held.token)
+                house.generations.drop("listing-g1")
+                house.clock.now += LEASE_SECONDS + 1
+            return house.engine.read(*args)
+
+    engine = cast(SearchEngine, HeldUp(house.engine))
+    live = LiveWriter(engine, house.view, house.queue, lambda _: house.embedder, house.clock)
+    assert [one.outcome for one in live.apply([item(1)])] == [Outcome.WRITTEN]
+    assert item(1).key in house.engine.read("listing-g2", [item(1).key])
