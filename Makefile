@@ -72,3 +72,4 @@ bench-large: $(VENV)/.test ## 100,000 items in one pass, and 20,000 with both wo
 
 bench-oracle: $(VENV)/.test ## thousands of random interleavings with crashes against an oracle, and every guard switched off once
 	$(BIN)/python -m benchmarks.oracle_run
+	$(BIN)/python -m benchmarks.oracle_episodes

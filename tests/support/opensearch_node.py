@@ -127,14 +127,14 @@ def start(
     return node
 
 
-def stop(data: Path) -> bool:
-    """End the node of this folder; False when none was running."""
+def stop(data: Path, *, by_kill: bool = False) -> bool:
+    """End the node of this folder, gently or as a crash does; False when none was running."""
     folder = data.expanduser().resolve()
     node = _read_node(folder)
     (folder / "node.json").unlink(missing_ok=True)
     if node is None or not _is_alive(node):
         return False
-    _end_process(node.pid)
+    _end_process(node.pid, by_kill=by_kill)
     return True
 
 
@@ -287,9 +287,9 @@ def _is_alive(node: Node) -> bool:
     return f"-Dopensearch.path.conf={node.folder}/conf" in command
 
 
-def _end_process(pid: int, grace: float = 20) -> None:
-    """Ask the process group to end, then insist."""
-    for sent, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
+def _end_process(pid: int, grace: float = 20, *, by_kill: bool = False) -> None:
+    """Ask the process group to end, then insist; or insist at once."""
+    for sent, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0))[by_kill:]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, sent)
         deadline = time.monotonic() + patience
