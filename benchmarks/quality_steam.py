@@ -193,14 +193,13 @@ def _served(bundle: Bundle, steam: Steam, encoder_knn: Ranker) -> dict[str, Rank
     """Scores as the service computes them: user tower, signals and scorer of the bundle's own files."""
     vectors = bundle.embedder.embed(steam.items)
     candidates = [Candidate(item, 0.0, 0) for item in steam.items]
-    nothing = np.zeros(len(candidates), np.float32).tolist()
 
     def ranker(longest: int) -> Ranker:
         def score(past: Sequence[int]) -> Array:
             used = list(past)[:longest]
             history = bundle.history(vectors[used], ["purchase"] * len(used), [0.0] * len(used))
             user = bundle.user_tower.embed(history, None)
-            signals = bundle.signals(candidates, nothing, history=[steam.items[one].key.id for one in used])
+            signals = bundle.signals(candidates, [steam.items[one].key.id for one in used])
             found = bundle.scorer.score(None, user, vectors, signals)
             return found.gate * found.personal
 

@@ -9,11 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
-from domain.errors import Busy, InvalidItem
+from domain.errors import BundleRefused, Busy, InvalidItem, Unavailable
 from domain.items import Item, ItemKey
 from domain.ports import ItemEmbedder, SearchEngine
 from domain.vectors import Array
-from domain.versions import Creation, ItemOutcome, Outcome, Phase, StoredItem, VectorState, judge
+from domain.versions import Creation, ItemOutcome, Outcome, Phase, StoredItem, VectorState, judge, pending
 from indexer.carry import fits
 
 #: Items of one batch at most: long enough that sorting by text length and one large write pay.
@@ -24,6 +24,8 @@ BATCH_CHARACTERS: Final = 500_000
 WRITES: Final = 2
 #: Errors kept with their text; all are counted.
 ERRORS_KEPT: Final = 100
+#: So many items that cannot be embedded, and none that can: the bundle is broken.
+BROKEN_BUNDLE: Final = 100
 #: Seconds between attempts while the engine asks for less, and how long that is borne.
 BUSY_WAIT: Final = 1.0
 BUSY_LIMIT: Final = 600.0
@@ -46,7 +48,7 @@ class FillReport:
     stale: int = 0
     #: The same revision is stored with other content.
     conflicting: int = 0
-    #: Not readable or refused.
+    #: Not readable, refused, or stored with their text alone because they cannot be embedded.
     failed: int = 0
     #: Place and reason of the first failures and conflicts.
     errors: list[str] = field(default_factory=list)
@@ -92,6 +94,8 @@ class Filler:
         self._clock = clock
         self._writes = WRITES if overlap else 0
         self._report = FillReport()
+        #: Stored with their text, and counted as failed.
+        self._broken: set[ItemKey] = set()
 
     def fill(self, items: Iterable[Item | InvalidItem]) -> FillReport:
         """Store every item once with its vector; safe to interrupt and run again.
@@ -154,11 +158,29 @@ class Filler:
                 self._report.carried += 1
             else:
                 fresh.append(item)
-        if fresh:
-            vectors = self._embedder.embed(fresh)
-            writes += [self._ready(item, vector) for item, vector in zip(fresh, vectors, strict=True)]
-            self._report.embedded += len(fresh)
-        return writes
+        return writes + self._embedded(fresh)
+
+    def _embedded(self, items: Sequence[Item]) -> list[StoredItem]:
+        """Each item with its vector; one that cannot be embedded waits with its text, and the live lane parks it.
+
+        Raises:
+            BundleRefused: so many items cannot be embedded, and none can: not they are broken.
+        """
+        vectors, broken = _embedded_apart(self._embedder, items)
+        if len(broken) >= BROKEN_BUNDLE and not (vectors or self._report.embedded):
+            error = next(iter(broken.values()))
+            fix = "Put a sound bundle in its place, then run the same command again."
+            place = f"generation {self._generation}"
+            raise BundleRefused(place, expected="a bundle that embeds items", got=repr(error)[:200], fix=fix) from error
+        self._report.embedded += len(vectors)
+        for key, error in broken.items():
+            self._broken.add(key)
+            self._report.failed += 1
+            self._report.tell(f"{key}: stored without a vector: {error!r}")
+        return [
+            pending(item, self._clock()) if item.key in broken else self._ready(item, vectors[item.key])
+            for item in items
+        ]
 
     def _settled(self, item: Item, there: StoredItem) -> bool:
         """Whether nothing is to be written; counted under its reason."""
@@ -207,7 +229,7 @@ class Filler:
 
     def _count(self, outcome: ItemOutcome) -> None:
         if outcome.outcome is Outcome.WRITTEN:
-            self._report.written += 1
+            self._report.written += outcome.key not in self._broken
         elif outcome.outcome is Outcome.STALE:
             self._report.stale += 1
         elif outcome.outcome is Outcome.CONFLICTING_REVISION:
@@ -216,6 +238,25 @@ class Filler:
         else:
             self._report.failed += 1
             self._report.tell(f"{outcome.key}: {outcome.reason}")
+
+
+def _embedded_apart(
+    embedder: ItemEmbedder, items: Sequence[Item]
+) -> tuple[dict[ItemKey, Array], dict[ItemKey, Exception]]:
+    """The vector of each item, or why it has none: one that the embedder cannot take harms no other."""
+    if not items:
+        return {}, {}
+    try:
+        vectors = embedder.embed(items)
+    except Unavailable:  # it is away, whatever the items
+        raise
+    except Exception as error:  # whatever a network raises for one of them
+        if len(items) == 1:
+            return {}, {items[0].key: error}
+        middle = len(items) // 2
+        left, right = _embedded_apart(embedder, items[:middle]), _embedded_apart(embedder, items[middle:])
+        return left[0] | right[0], left[1] | right[1]
+    return {item.key: vector for item, vector in zip(items, vectors, strict=True)}, {}
 
 
 def _distinct(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -15,7 +15,7 @@ from domain.ports import Checkpoints, ItemEmbedder, ParkedItems, SearchEngine
 from domain.vectors import Array
 from domain.versions import StoredItem, VectorState, pending
 from domain.work import WorkKey
-from indexer.fill import BUSY_LIMIT, BUSY_WAIT, ERRORS_KEPT, Filler, FillReport
+from indexer.fill import BUSY_LIMIT, BUSY_WAIT, ERRORS_KEPT, Filler
 
 #: Items of one page at most; the checkpoint moves after each.
 PAGE: Final = 1_000
@@ -152,27 +152,11 @@ class Refill:
 
     def _fill(self, items: Sequence[Item], page: Sequence[StoredItem], report: RefillReport) -> None:
         self._embedder.begin(page)
-        left = list(items)
-        while left:
-            told: list[FillReport] = []
-            filler = Filler(self._engine, self._target, self._embedder, on_progress=told.append, clock=self._clock)
-            try:
-                filler.fill(left)
-                left = []
-            except _Broken as broken:
-                left = self._without(broken, left, report)
-            for error in told[-1].errors if told else ():
-                _fail(error, report)
+        done = Filler(self._engine, self._target, self._embedder, clock=self._clock).fill(items)
+        report.failed += done.failed + done.conflicting
+        report.errors += done.errors[: ERRORS_KEPT - len(report.errors)]
         report.embedded += self._embedder.embedded
         report.reused += self._embedder.reused
-
-    def _without(self, broken: _Broken, items: Sequence[Item], report: RefillReport) -> list[Item]:
-        """The items but the broken ones, whose texts are stored: the target lacks no item that the source has."""
-        self._write([pending(item, self._clock()) for item, _ in broken.items])
-        for item, error in broken.items:
-            _fail(f"{item.key}: stored without a vector: {error}", report)
-        keys = {item.key for item, _ in broken.items}
-        return [item for item in items if item.key not in keys]
 
     def _write(self, items: Sequence[StoredItem]) -> None:
         """Write these; while the engine asks for less they are written again."""
@@ -190,28 +174,18 @@ class Refill:
                 borne += BUSY_WAIT
 
 
-class _Broken(Exception):
-    """These items cannot be embedded, each with its reason."""
-
-    def __init__(self, items: Sequence[tuple[Item, str]]) -> None:
-        super().__init__(len(items))
-        self.items = items
-
-
 class _Reusing:
-    """An embedder that computes no vector that it has been shown, and names the items that break it."""
+    """An embedder that computes no vector that it has been shown."""
 
     def __init__(self, embedder: ItemEmbedder) -> None:
         self.space = embedder.space
         self._embedder = embedder
         self._known: dict[ItemKey, tuple[str, Array]] = {}
-        self._computed: set[ItemKey] = set()
         self.embedded = self.reused = 0
 
     def begin(self, page: Sequence[StoredItem]) -> None:
         """Count anew, and know the vectors of this page that are of the right space."""
         self.embedded = self.reused = 0
-        self._computed = set()
         self._known = {
             one.key: (one.inputs_hash, one.vector)
             for one in page
@@ -223,39 +197,13 @@ class _Reusing:
         return self._embedder.inputs_hash(item)
 
     def embed(self, items: Sequence[Item]) -> Array:
-        """Unit vectors ``[n, 128]``.
-
-        Raises:
-            _Broken: some cannot be embedded; the others are known from now on.
-        """
+        """Unit vectors ``[n, 128]``."""
         fresh = [item for item in items if self._known.get(item.key, ("",))[0] != self.inputs_hash(item)]
-        broken = self._learn(fresh)
-        if broken:
-            raise _Broken(broken)
-        self.reused += sum(item.key not in self._computed for item in items)
-        return np.stack([self._known[item.key][1] for item in items])
-
-    def _learn(self, items: Sequence[Item]) -> list[tuple[Item, str]]:
-        if not items:
-            return []
-        try:
-            vectors = self._embedder.embed(items)
-        except Exception as error:
-            if len(items) == 1:
-                return [(items[0], repr(error))]
-            middle = len(items) // 2
-            return self._learn(items[:middle]) + self._learn(items[middle:])
-        self.embedded += len(items)
-        for item, vector in zip(items, vectors, strict=True):
-            self._known[item.key] = (self.inputs_hash(item), vector)
-            self._computed.add(item.key)
-        return []
-
-
-def _fail(error: str, report: RefillReport) -> None:
-    report.failed += 1
-    if len(report.errors) < ERRORS_KEPT:
-        report.errors.append(error)
+        computed = self._embedder.embed(fresh) if fresh else ()
+        vectors = {item.key: vector for item, vector in zip(fresh, computed, strict=True)}
+        self.embedded += len(fresh)
+        self.reused += len(items) - len(fresh)
+        return np.stack([vectors[item.key] if item.key in vectors else self._known[item.key][1] for item in items])
 
 
 def _is_level(one: StoredItem, there: StoredItem | None) -> bool:

@@ -68,7 +68,7 @@ class ReleaseView:
                     f"release of {kind}",
                     expected=f"a reading not older than {LEASE_SECONDS:g} s",
                     got=str(error),
-                    fix="Nothing was written. Send it again when the search engine answers.",
+                    fix="Nothing was acknowledged. Send it again when the search engine answers.",
                 ) from error
             seen = old
         if seen.release is None:

@@ -23,7 +23,7 @@ from recommender.manifest import (
     file_hash,
 )
 from recommender.neighbour_file import NEIGHBOURS_FILE, NeighbourTables, read_neighbours
-from recommender.signals import SignalReader
+from recommender.signals import read_signals
 from recommender.text_encoder import ENCODER_FILE, OnnxTextEncoder
 from recommender.towers import OnnxItemTower, OnnxScorer, OnnxUserTower
 
@@ -59,22 +59,13 @@ class Bundle:
         """Items to vectors."""
         return BundleEmbedder(self.space, self.features, self.item_tower)
 
-    @cached_property
-    def _signals(self) -> SignalReader:
-        return SignalReader(self.manifest.signals, self.manifest.schema, self.neighbours)
+    def signals(self, candidates: Sequence[Candidate], history: Sequence[str] = ()) -> Array:
+        """What the scorer reads of n candidates beside their vectors ``[n, s]`` (`read_signals`)."""
+        return read_signals(self.manifest.signals, self.neighbours, candidates, history)
 
-    def signals(
-        self, candidates: Sequence[Candidate], engine: Sequence[float], text: str = "", history: Sequence[str] = ()
-    ) -> Array:
-        """What the scorer reads of n candidates of one tenant and kind beside their vectors ``[n, s]``.
-
-        Args:
-            candidates: in any order.
-            engine: n engine scores, scaled to 0 to 1.
-            text: the query, empty without.
-            history: ids of the items of the same kind that the person acted upon.
-        """
-        return self._signals.read(candidates, engine, text, history)
+    def counts(self, action: str) -> bool:
+        """Whether an action says anything about taste."""
+        return self.manifest.history.weight(action) > 0
 
     def embed_query(self, text: str) -> Array | None:
         """A text as a unit vector ``[128]`` in the item space; None when the text has no known token."""

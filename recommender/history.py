@@ -34,6 +34,10 @@ class HistoryRecipe:
     #: Weight of an action that is not named.
     other: float = 1.0
 
+    def weight(self, action: str) -> float:
+        """How much an action says about taste."""
+        return self.weights.get(action, self.other)
+
     def build(self, vectors: Array, action_names: Sequence[str], ages_seconds: Sequence[float]) -> History:
         """The history of these events, newest first; actions of weight 0 are left out.
 
@@ -42,7 +46,7 @@ class HistoryRecipe:
             action_names: h names.
             ages_seconds: h ages; an event of the future has age 0.
         """
-        weights = np.array([self.weights.get(name, self.other) for name in action_names], np.float32)
+        weights = np.array([self.weight(name) for name in action_names], np.float32)
         ages = np.maximum(np.asarray(ages_seconds, np.float64), 0.0) / SECONDS_OF_A_DAY
         order = np.argsort(ages, kind="stable")
         order = order[weights[order] > 0][: self.length]

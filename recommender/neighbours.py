@@ -16,6 +16,8 @@ from domain.vectors import Array
 KEPT: Final = 100
 #: Up to so many items the weights are EASE's, above them ItemKNN's.
 EASE_ITEMS: Final = 10_000
+#: And up to so many people times items, which it holds at once: 2 GB.
+MOST_CELLS: Final = 500_000_000
 #: Added to EASE's diagonal for each thousand people (tuned in evaluation), and to ItemKNN's denominator.
 EASE_RIDGE: Final = 20.0
 SHRINK: Final = 10.0
@@ -103,7 +105,8 @@ class Neighbours:
         found = np.zeros((len(candidates), len(SIGNALS)), np.float32)
         rows = np.array([self.row.get(id_, -1) for id_ in candidates], np.int64)
         past = [self.row[id_] for id_ in dict.fromkeys(history) if id_ in self.row]
-        found[:, :-1] = self._columns(past)[rows]
+        chosen, back = np.unique(rows, return_inverse=True)
+        found[:, :-1] = self._columns(past, chosen)[back]
         found[rows < 0] = 0
         found[:, -1] = np.log1p(len(past))
         return found
@@ -111,14 +114,17 @@ class Neighbours:
     def columns(self, past: Sequence[int]) -> Array:
         """As `signals`, for all items and a history of rows: ``[items, 7]``."""
         context = np.full((len(self.ids), 1), np.log1p(len(past)), np.float32)
-        return np.concatenate([self._columns(past), context], axis=1)
+        return np.concatenate([self._columns(past, np.arange(len(self.ids))), context], axis=1)
 
-    def _columns(self, past: Sequence[int]) -> Array:
-        spans = [slice(self.starts[row], self.starts[row + 1]) for row in past]
-        others = np.concatenate([np.zeros(0, np.int32), *(self.others[span] for span in spans)])
-        weights = np.concatenate([np.zeros(0, np.float32), *(self.weights[span] for span in spans)])
-        alike = np.concatenate([np.zeros(0, np.float32), *(self.likeness[span] for span in spans)])
-        items = len(self.ids)
+    def _columns(self, past: Sequence[int], chosen: Whole) -> Array:
+        """All but the last, for these rows (rising, each once); -1 is nobody's."""
+        spans = [np.arange(self.starts[row], self.starts[row + 1]) for row in past]
+        edges = np.concatenate([np.zeros(0, np.int64), *spans])
+        places = np.searchsorted(chosen, self.others[edges])
+        there = np.append(chosen, -1)[places] == self.others[edges]
+        others, edges = places[there], edges[there]
+        weights, alike = self.weights[edges], self.likeness[edges]
+        items = len(chosen)
         found = np.zeros((items, len(SIGNALS) - 1), np.float32)
         found[:, 0] = np.bincount(others, weights, items)
         most = np.full(items, -np.inf, np.float32)
@@ -128,7 +134,7 @@ class Neighbours:
         found[:, 2] = known
         found[:, 3] = np.bincount(others, alike, items) / np.sqrt(max(len(past), 1))
         np.maximum.at(found[:, 4], others, alike)
-        found[:, 5] = np.log1p(1_000 * self.popularity)
+        found[:, 5] = np.log1p(1_000 * self.popularity[chosen])
         return found
 
 
@@ -151,9 +157,9 @@ def find_neighbours(
         ridge: EASE's regularisation for each thousand people.
         shrink: ItemKNN's.
         kept: neighbours of each item, the greatest weights of either sign and the greatest likenesses.
-        ease_items: up to so many items are few.
+        ease_items: up to so many items are few, unless people times items are more than `MOST_CELLS`.
     """
-    few = len(ids) <= ease_items
+    few = len(ids) <= ease_items and pairs.people * pairs.items <= MOST_CELLS
     rows = _dense_rows(pairs, ridge, shrink, kept) if few else _sparse_rows(pairs, shrink, kept)
     others = [one[0] for one in rows]
     starts = np.concatenate([[0], np.cumsum([len(one) for one in others])]).astype(np.int64)

@@ -52,11 +52,12 @@ def read_history(
         engine: where the items are.
         generation_of: the generation that serves a kind for this tenant.
         scope: who asks.
-        bundle: the only space whose vectors are read, and how much an action says.
+        bundle: the only space whose vectors are read, and which actions say anything.
         events: in any order.
         now: seconds since 1970.
     """
-    newest = sorted(events, key=lambda event: -event.timestamp)[:HISTORY_LENGTH]
+    telling = [event for event in events if bundle.counts(event.action)]
+    newest = sorted(telling, key=lambda event: -event.timestamp)[:HISTORY_LENGTH]
     vectors = _vectors(engine, generation_of, scope, bundle.space, newest)
     used = [event for event in newest if (event.kind, event.id) in vectors]
     if not used:
@@ -66,16 +67,7 @@ def read_history(
         [event.action for event in used],
         [max(0.0, now - event.timestamp) for event in used],
     )
-    if not len(history.items):
-        return None
-    telling = {action for action in {event.action for event in used} if _says(action, bundle, vectors)}
-    acted = dict.fromkeys((event.kind, event.id) for event in used if event.action in telling)
-    return Past(history, tuple(acted))
-
-
-def _says(action: str, bundle: RankingBundle, vectors: dict[tuple[str, str], Array]) -> bool:
-    """Whether the bundle counts this action."""
-    return len(bundle.history(np.stack([next(iter(vectors.values()))]), [action], [0.0]).items) > 0
+    return Past(history, tuple(dict.fromkeys((event.kind, event.id) for event in used)))
 
 
 def _vectors(

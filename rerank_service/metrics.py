@@ -74,9 +74,10 @@ class CountedRequests:
         try:
             await self._app(scope, receive, noted)
         finally:
-            route = getattr(scope.get("route"), "path", "")
+            route = scope.get("route")
             # Of what no route takes, method and path are the caller's own words.
-            method, path = (scope["method"], route) if route else ("", "unknown")
+            known = scope["method"] in (getattr(route, "methods", None) or ())
+            method, path = (scope["method"], getattr(route, "path", "")) if known else ("", "unknown")
             self._figures.answered(method, path, status, time.perf_counter() - began)
 
 

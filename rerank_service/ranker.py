@@ -87,7 +87,7 @@ class Ranker:
                 return in_order
             history = past.history if past else None
             acted = past.ids(snapshot.kind.name) if past else ()
-            hits = rank(candidates, bundle, query, history, request.weight, text=request.text, acted=acted)
+            hits = rank(candidates, bundle, query, history, request.weight, acted=acted)
             return Answer(tuple(hits), ranked_by=bundle.id, history_used=len(history.items) if history else 0)
 
         return self.within(request.deadline.remaining(), work)

@@ -43,7 +43,6 @@ def rank(
     history: History | None,
     weight: float,
     *,
-    text: str = "",
     acted: Sequence[str] = (),
 ) -> list[Hit]:
     """The candidates in the model's order; ties by id.
@@ -58,7 +57,6 @@ def rank(
         query: ``[128]`` or None.
         history: what the person did, or None.
         weight: 0 to 1.
-        text: the query's words, for the signals that compare them.
         acted: ids of the history's items of the candidates' kind, for the signals that count neighbours.
 
     Raises:
@@ -68,9 +66,7 @@ def rank(
     if not moving:
         raise CannotRank(Degraded.NO_VECTORS)
     terms = engine_terms(candidates)
-    able = [candidates[index] for index in moving]
-    signals = bundle.signals(able, [terms[index] for index in moving], text, acted)
-    scores = _scores(able, bundle, query, history, signals)
+    scores = _scores([candidates[index] for index in moving], bundle, query, history, acted)
     ranked = [
         _hit(candidates[index], index + 1, engine=terms[index], relevance=relevance, personal=personal)
         for index, relevance, personal in zip(
@@ -89,11 +85,11 @@ def _scores(
     bundle: RankingBundle,
     query: Array | None,
     history: History | None,
-    signals: Array,
+    acted: Sequence[str],
 ) -> Scores:
     user = None if history is None else bundle.user_tower.embed(history, query)
     vectors = np.stack([candidate.vector for candidate in candidates if candidate.vector is not None])
-    scores = bundle.scorer.score(query, user, vectors, signals)
+    scores = bundle.scorer.score(query, user, vectors, bundle.signals(candidates, acted))
     shape = (len(candidates),)
     sound = scores.relevance.shape == shape == scores.personal.shape
     if not sound or not np.isfinite([*scores.relevance, *scores.personal, scores.gate]).all():

@@ -105,7 +105,7 @@ class PersonBody(StrictBody):
     weight: float = Field(DEFAULT_WEIGHT, ge=0, le=1)
 
 
-class DocumentsBody(StrictBody):
+class DocumentsBody(PersonBody):
     """Cohere's shape: texts to be ranked for a query, and optional keys of ours to rank items for a person."""
 
     query: str = Field(max_length=10 * MAX_QUERY_CHARACTERS, description="The first 1,000 characters are read.")
@@ -124,10 +124,6 @@ class DocumentsBody(StrictBody):
     item_ids: list[HostId] | None = Field(
         None, description="The id of each document's item: ranked as `candidates` are, for a person. Needs the tenant."
     )
-    user: Text = ""
-    history: list[EventBody] = Field(default_factory=list, max_length=MAX_EVENTS)
-    audiences: Groups = Field(default_factory=list)
-    weight: float = Field(DEFAULT_WEIGHT, ge=0, le=1)
     person: PersonBody | None = Field(None, description="In place of query, user, history, audiences and weight.")
     deadline_ms: int = Field(DOCUMENTS_DEADLINE_MS, ge=1, le=10_000)
 
@@ -196,7 +192,7 @@ class DocumentsBody(StrictBody):
             raise InvalidQuery("body.kind", expected=f"one of: {known}", got="nothing", fix="Add the key kind.")
         return next(iter(kinds))
 
-    def _asked(self) -> DocumentsBody | PersonBody:
+    def _asked(self) -> PersonBody:
         if self.person is None:
             return self
         if told := [*self._told_of_the_person(), *(["query"] if self.query.strip() else [])]:

@@ -77,15 +77,15 @@ class RankingBundle(Protocol):
         """
         ...
 
-    def signals(
-        self, candidates: Sequence[Candidate], engine: Sequence[float], text: str = "", history: Sequence[str] = ()
-    ) -> Array:
+    def counts(self, action: str) -> bool:
+        """Whether an action says anything about taste."""
+        ...
+
+    def signals(self, candidates: Sequence[Candidate], history: Sequence[str] = ()) -> Array:
         """What the scorer reads of n candidates of one tenant and kind beside their vectors ``[n, s]``.
 
         Args:
             candidates: in any order.
-            engine: n engine scores, scaled to 0 to 1.
-            text: the query, empty without.
             history: ids of the items of the same kind that the person acted upon.
         """
         ...

@@ -128,7 +128,7 @@ def people_of(
     told: dict[tuple[str, str], dict[str, dict[str, Event]]] = defaultdict(lambda: defaultdict(dict))
     now = max((event.timestamp for event in events), default=0.0)
     for event in sorted(events, key=lambda one: -one.timestamp):
-        if recipe.weights.get(event.action_name, recipe.other) > 0:
+        if bundle.counts(event.action_name):
             told[event.tenant, event.object_kind][event.user_id].setdefault(event.object_id, event)
     found = {}
     for done, (place, members) in enumerate(sorted(ids.items())):
@@ -141,7 +141,7 @@ def people_of(
             if past:
                 names.append(name)
                 rows.append(tuple(row[one.object_id] for one in past))
-                weights = [recipe.weights.get(one.action_name, recipe.other) for one in past]
+                weights = [recipe.weight(one.action_name) for one in past]
                 days = [(now - one.timestamp) / SECONDS_OF_A_DAY for one in past]
                 histories.append((np.array(weights, np.float32), np.log1p(days).astype(np.float32)))
         found[place] = People(tuple(row), vectors, tuple(names), tuple(rows), tuple(histories))

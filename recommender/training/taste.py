@@ -101,6 +101,8 @@ class CaseMaker:
         self._neighbours = [fitted[number] for number in folds]
         asked = [row for row, items in enumerate(people.rows) if len(items) > 1]
         late = {row for row in asked if id_hash("validation", people.names[row]) % 100 < VALIDATION_PERCENT}
+        if asked and not late:  # somebody has to say when it is enough
+            late = {min(asked, key=lambda row: id_hash("validation", people.names[row]))}
         self._train = [row for row in asked if row not in late]
         self._late = [row for row in asked if row in late]
 
@@ -126,12 +128,12 @@ class CaseMaker:
         for case, person in enumerate(chosen):
             places = range(len(self.people.rows[person]))
             shown, hidden = hide_share(self.people.names[person], places, HIDDEN_SHARE, salt)
-            shown = sorted(shown)
             rows = self.people.rows[person]
-            kept = shown[: self._longest]
+            # What serving reads of a person, for the signals too.
+            kept = sorted(shown)[: self._longest]
             items[case, : len(kept)] = self.people.vectors[[rows[one] for one in kept]]
             weights[case, : len(kept)], ages[case, : len(kept)] = (one[kept] for one in self.people.events[person])
-            columns = self._columns(self._neighbours[person], [rows[one] for one in shown], rng)
+            columns = self._columns(self._neighbours[person], [rows[one] for one in kept], rng)
             wanted = rng.permutation([rows[one] for one in hidden])[:WANTED]
             candidates[case], logq[case] = _draw(columns[:, 0], rows, wanted, room, rng)
             signals[case] = columns[candidates[case]]

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from domain.vectors import DIMENSIONS, unit
+from domain.vectors import DIMENSIONS
 from recommender.neighbours import SIGNALS
 from recommender.training.export import export_network
 from recommender.training.frameworks import load_tensorflow
 from recommender.training.taste_networks import TasteNetworks
+from recommender.training.zero_networks import export_user, random_units
 
 #: The personal score has this standard deviation over a person's candidates; the engine's term lies in 0 to 1.
 PERSONAL_SPREAD: Final = 1.0
@@ -29,23 +30,7 @@ def export_taste_tower(networks: TasteNetworks, path: Path) -> Any:
         found = networks.users(items[tf.newaxis], weights[tf.newaxis], ages[tf.newaxis])
         return {"user_vector": found[0]}
 
-    signature: Mapping[str, Any] = {
-        "items": ((None, DIMENSIONS), "float32"),
-        "weights": ((None,), "float32"),
-        "ages": ((None,), "float32"),
-        "query": ((DIMENSIONS,), "float32"),
-    }
-    rng = np.random.default_rng(0)
-    examples = [
-        {
-            "items": _units(rng, count),
-            "weights": rng.uniform(0, 4, count).astype(np.float32),
-            "ages": rng.uniform(0, 6, count).astype(np.float32),
-            "query": _units(rng, 1)[0],
-        }
-        for count in (0, 1, 50)
-    ]
-    return export_network(embed, signature, path, examples)
+    return export_user(embed, path)
 
 
 def export_taste_scorer(networks: TasteNetworks, spread: float, path: Path) -> Any:
@@ -81,18 +66,14 @@ def export_taste_scorer(networks: TasteNetworks, spread: float, path: Path) -> A
         {
             "query": query,
             "user": user,
-            "items": _units(rng, count),
+            "items": random_units(rng, count),
             "signals": rng.uniform(-0.1, 1.0, (count, len(SIGNALS))).astype(np.float32),
         }
         for count, query, user in (
             (1, zero, zero),
-            (7, _units(rng, 1)[0], zero),
-            (200, zero, _units(rng, 1)[0]),
-            (1_000, _units(rng, 1)[0], _units(rng, 1)[0]),
+            (7, random_units(rng, 1)[0], zero),
+            (200, zero, random_units(rng, 1)[0]),
+            (1_000, random_units(rng, 1)[0], random_units(rng, 1)[0]),
         )
     ]
     return export_network(score, signature, path, examples)
-
-
-def _units(rng: np.random.Generator, count: int) -> Any:
-    return unit(rng.standard_normal((count, DIMENSIONS)).astype(np.float32))

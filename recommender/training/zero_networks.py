@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -71,6 +71,16 @@ def export_user_tower(path: Path) -> Any:
         counts = tf.cast(length > FAINTEST, tf.float32)
         return {"user_vector": mean * counts / tf.maximum(length, FAINTEST)}
 
+    return export_user(embed, path)
+
+
+def export_user(embed: Callable[..., dict[str, Any]], path: Path) -> Any:
+    """Write a user tower; returns the traced function.
+
+    Args:
+        embed: items ``[h, 128]``, weights ``[h]``, ages ``[h]`` and query ``[128]`` to ``user_vector`` ``[128]``.
+        path: the ``.onnx`` file.
+    """
     signature: Mapping[str, Any] = {
         "items": ((None, DIMENSIONS), "float32"),
         "weights": ((None,), "float32"),
@@ -80,10 +90,10 @@ def export_user_tower(path: Path) -> Any:
     rng = np.random.default_rng(0)
     examples = [
         {
-            "items": _random_units(rng, count),
+            "items": random_units(rng, count),
             "weights": rng.uniform(0, 4, count).astype(np.float32),
             "ages": rng.uniform(0, 6, count).astype(np.float32),
-            "query": _random_units(rng, 1)[0],
+            "query": random_units(rng, 1)[0],
         }
         for count in (0, 1, 50)
     ]
@@ -111,11 +121,11 @@ def export_scorer(path: Path) -> Any:
     rng = np.random.default_rng(0)
     zero = np.zeros(DIMENSIONS, np.float32)
     examples = [
-        {"query": query, "user": user, "items": _random_units(rng, count), "signals": np.zeros((count, 0), np.float32)}
+        {"query": query, "user": user, "items": random_units(rng, count), "signals": np.zeros((count, 0), np.float32)}
         for count, query, user in (
             (1, zero, zero),
-            (7, _random_units(rng, 1)[0], zero),
-            (200, _random_units(rng, 1)[0], _random_units(rng, 1)[0]),
+            (7, random_units(rng, 1)[0], zero),
+            (200, random_units(rng, 1)[0], random_units(rng, 1)[0]),
         )
     ]
     return export_network(score, signature, path, examples)
@@ -147,6 +157,7 @@ def _item_examples(projection: Projection, slots: int) -> Sequence[Mapping[str, 
     return found
 
 
-def _random_units(rng: np.random.Generator, count: int) -> Any:
+def random_units(rng: np.random.Generator, count: int) -> Any:
+    """Unit vectors ``[count, 128]`` to try a network with."""
     vectors = rng.standard_normal((count, DIMENSIONS)).astype(np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -7,8 +7,9 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.loopback import QuietHandler, serving
 
 #: The answer to a request's decoded body: status and content.
 Answer = Callable[[dict[str, Any]], tuple[int, bytes]]
@@ -18,8 +19,8 @@ Answer = Callable[[dict[str, Any]], tuple[int, bytes]]
 def answering(answer: Answer) -> Iterator[str]:
     """Address of a server that answers every request so."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Handler(QuietHandler):
+        def do_POST(self) -> None:  # noqa: N802 (the name of http.server)
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             status, content = answer({**asked, "tenant": self.headers["X-Sidetower-Tenant"]})
             self.send_response(status)
@@ -27,19 +28,8 @@ def answering(answer: Answer) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name of http.server)
-            """Stay quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+    with serving(Handler) as address:
+        yield address
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from opensearchpy import OpenSearch
 import sidetower_client
 from sidetower_client import RerankingOpenSearch
 from tests.client.conftest import ids
-from tests.client.false_service import nobody, silent
+from tests.client.false_service import nobody
 from tests.client.test_fails_open import UNREACHABLE
 from tests.client.test_pass_through import OPTIONS
 from tests.client.test_search import HISTORY, QUERY
@@ -112,16 +113,19 @@ def test_what_the_hosts_own_search_raises_is_raised(opensearch_url: str, service
 
 
 def test_a_search_that_is_cancelled_is_cancelled(opensearch_url: str, index: str) -> None:
-    async def cancelled(client: Any) -> None:
-        body = {"query": QUERY}
-        search = asyncio.create_task(client.search(index=index, body=body, sidetower={"deadline_ms": 10_000}))
-        await asyncio.sleep(0)
-        search.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await search
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(60)
 
-    with silent() as url:
-        run(opensearch_url, url, cancelled)
+        async def cancelled(client: Any) -> None:
+            body = {"query": QUERY}
+            search = asyncio.create_task(client.search(index=index, body=body, sidetower={"deadline_ms": 10_000}))
+            # It waits for the service, which says nothing.
+            held, _ = await asyncio.to_thread(listening.accept)
+            search.cancel()
+            with held, pytest.raises(asyncio.CancelledError):
+                await search
+
+        run(opensearch_url, f"http://127.0.0.1:{listening.getsockname()[1]}", cancelled)
 
 
 def test_the_way_to_the_service_is_not_bound_to_one_event_loop(service: str) -> None:

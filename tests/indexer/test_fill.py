@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from domain.errors import InvalidItem
+import pytest
+
+from domain.errors import BundleRefused, InvalidItem
 from domain.items import Item, Removal
 from domain.search import Query, QueryVector, Scope
-from indexer.fill import BATCH_CHARACTERS, Filler
+from domain.versions import VectorState
+from indexer.fill import BATCH_CHARACTERS, BROKEN_BUNDLE, Filler
 from tests.indexer.conftest import House, item
+from tests.support.toy_embedder import ToyEmbedder
 
 
 def test_filled_items_are_found_by_vector_at_once(house: House) -> None:
@@ -51,6 +55,29 @@ def test_every_outcome_is_counted(house: House) -> None:
     report = Filler(house.engine, "listing-g1", house.embedder).fill(told)
     assert (report.total, report.stale, report.conflicting, report.failed, report.written) == (5, 2, 1, 1, 1)
     assert any("cars.jsonl line 4" in error for error in report.errors)
+
+
+def test_an_item_that_breaks_the_embedder_keeps_its_text_and_its_neighbours_get_their_vectors(house: House) -> None:
+    house.begin()
+    poison = ToyEmbedder(poison="poison")
+    told = [*(item(number) for number in range(9)), item(9, title="poison"), item(10, title="more poison")]
+    for once_more in (False, True):
+        report = Filler(house.engine, "listing-g1", poison).fill(told)
+        assert (report.total, report.failed) == (11, 2)
+        assert (report.written, report.unchanged) == ((0, 9) if once_more else (9, 0))
+        assert "a/listing/i9: stored without a vector: ValueError" in " ".join(report.errors)
+    stored = house.engine.read("listing-g1", [one.key for one in told])
+    assert {key.id for key, one in stored.items() if one.vector_state is VectorState.PENDING} == {"i9", "i10"}
+    report = Filler(house.engine, "listing-g1", house.embedder).fill(told)
+    assert (report.written, report.failed, report.unchanged) == (2, 0, 9)
+
+
+def test_a_bundle_that_embeds_nothing_at_all_is_told_instead_of_its_items(house: House) -> None:
+    house.begin()
+    with pytest.raises(BundleRefused, match="a bundle that embeds items"):
+        Filler(house.engine, "listing-g1", ToyEmbedder(poison="poison")).fill(
+            [item(number, title=f"poison {number}") for number in range(BROKEN_BUNDLE)]
+        )
 
 
 def test_an_item_named_twice_ends_at_its_newest_revision(house: House) -> None:

@@ -65,6 +65,6 @@ def test_writing_is_refused_when_the_lease_has_passed_and_reading_goes_on(house:
     clock.now += LEASE_SECONDS - 1
     assert view.for_writing(KIND).writing == ("listing-g1",)
     clock.now += 2
-    with pytest.raises(StaleRelease, match="Nothing was written"):
+    with pytest.raises(StaleRelease, match="Nothing was acknowledged"):
         view.for_writing(KIND)
     assert view.current(KIND) is not None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import threading
 import time
 import urllib.parse
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.loopback import QuietHandler, serving
 
 _PASSED_ON = ("Content-Type", "Authorization")
 
@@ -24,7 +24,7 @@ def running_proxy(url: str, *, max_body: int = 100_000_000, delay: float = 0.0) 
     """
     behind = urllib.parse.urlsplit(url).netloc
 
-    class Proxy(BaseHTTPRequestHandler):
+    class Proxy(QuietHandler):
         def _pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if len(body) > max_body:
@@ -49,16 +49,5 @@ def running_proxy(url: str, *, max_body: int = 100_000_000, delay: float = 0.0) 
 
         do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _pass_on  # noqa: N815 (the names of http.server)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name of http.server)
-            """Stay quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+    with serving(Proxy) as address:
+        yield address

@@ -75,9 +75,11 @@ class ToyBundle:
     user_tower: UserTower = field(default_factory=ToyUserTower)
     scorer: Scorer = field(default_factory=ToyScorer)
 
-    def signals(
-        self, candidates: Sequence[Candidate], engine: Sequence[float], text: str = "", history: Sequence[str] = ()
-    ) -> Array:
+    def counts(self, action: str) -> bool:
+        """Whether it says anything; impressions do not."""
+        return ACTIONS.get(action, 1.0) > 0
+
+    def signals(self, candidates: Sequence[Candidate], history: Sequence[str] = ()) -> Array:
         """The items' own signals ``[n, s]``."""
         names = self.manifest.signals
         rows = [[candidate.item.signals.get(name, 0.0) for name in names] for candidate in candidates]

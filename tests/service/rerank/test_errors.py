@@ -183,3 +183,12 @@ def test_an_unavailable_part_has_the_same_shape(world: World) -> None:
     answer = ServiceClient(world.app(release=down)).ask("POST", "/v1/search", json={"kind": "listing"})
     assert (answer.status_code, error_of(answer)["code"]) == (503, "unavailable")
     assert answer.headers["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/healthz", "/v1/search", "/nowhere"])
+def test_a_made_up_method_makes_no_series(empty_world: World, path: str) -> None:
+    client = ServiceClient(empty_world.app(), None)
+    assert client.ask("MADE-UP", path).status_code in {404, 405}
+    figures = client.ask("GET", "/metrics").text
+    assert 'method="",route="unknown"' in figures
+    assert "MADE-UP" not in figures

@@ -42,6 +42,13 @@ def test_what_was_only_shown_is_no_item_of_the_history(world: World) -> None:
     assert past(world, event("n2", "impression")) is None
 
 
+def test_being_shown_much_does_not_push_out_what_was_done(world: World) -> None:
+    shown = [event("n2", "impression", when=2_000.0 + second) for second in range(60)]
+    found = past(world, event("n1"), *shown)
+    assert found is not None
+    assert found.ids("listing") == ("n1",)
+
+
 def test_what_the_person_may_not_see_is_no_item_either(world: World) -> None:
     found = past(world, event("dealer"), event("n1"), event("nobody's"))
     assert found is not None

@@ -9,7 +9,16 @@ import pytest
 
 from domain.errors import BundleRefused
 from recommender.neighbour_file import NeighbourTables, read_neighbours, write_neighbours
-from recommender.neighbours import SIGNALS, Interactions, cross_fitted, ease, find_neighbours, item_knn
+from recommender.neighbours import (
+    EASE_ITEMS,
+    MOST_CELLS,
+    SIGNALS,
+    Interactions,
+    cross_fitted,
+    ease,
+    find_neighbours,
+    item_knn,
+)
 
 ITEMS = 20
 IDS = [f"item-{number}" for number in range(ITEMS)]
@@ -67,6 +76,14 @@ def test_signals_of_candidates_are_those_of_all_items() -> None:
     chosen = [17, 3, 8]
     few = found.signals(["item-1", "item-5"], [IDS[row] for row in chosen])
     np.testing.assert_array_equal(few, found.columns([1, 5])[chosen])
+
+
+def test_many_people_are_counted_without_a_table_of_them() -> None:
+    baskets: list[list[int]] = [[0, 1], [0, 1], [1, 2]] + [[]] * (MOST_CELLS // EASE_ITEMS)
+    found = find_neighbours([str(row) for row in range(EASE_ITEMS)], Interactions.of(baskets, EASE_ITEMS))
+    # ItemKNN's weights, which are its cosines; EASE's are others.
+    np.testing.assert_array_equal(found.weights, found.likeness)
+    assert found.columns([0])[1, SIGNALS.index("neighbours.most")] > 0
 
 
 def test_without_history_or_neighbours_nothing_is_said_but_how_popular_an_item_is() -> None:

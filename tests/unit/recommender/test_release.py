@@ -60,7 +60,7 @@ def personal(bundle: Bundle, candidates: list[Item], past: list[Item]) -> Array:
     history = bundle.history(bundle.embedder.embed(past), ["view"] * len(past), [60.0] * len(past))
     user = bundle.user_tower.embed(history, None)
     offered = [Candidate(item, 0.0, 4) for item in candidates]
-    signals = bundle.signals(offered, [0.0] * len(offered), history=[item.key.id for item in past])
+    signals = bundle.signals(offered, [item.key.id for item in past])
     return bundle.scorer.score(None, user, vectors, signals).personal
 
 
