@@ -98,7 +98,7 @@ def load_bundle(folder: Path, threads: int = 1) -> Bundle:
     """
     manifest = Manifest.read(folder)
     for name, expected in manifest.files.items():
-        _check_file(folder, name, expected)
+        check_file(folder, name, expected)
     return open_networks(folder, manifest, threads)
 
 
@@ -127,7 +127,12 @@ def open_networks(folder: Path, manifest: Manifest, threads: int = 1) -> Bundle:
     )
 
 
-def _check_file(folder: Path, name: str, expected: str) -> None:
+def check_file(folder: Path, name: str, expected: str) -> None:
+    """Check one part of a bundle's folder against its SHA-256.
+
+    Raises:
+        BundleRefused: it is not there, or has another one.
+    """
     place = f"bundle {folder.name}, {name}"
     if not (folder / name).is_file():
         raise BundleRefused(place, expected="the file", got="no such file", fix=COPY_AGAIN)

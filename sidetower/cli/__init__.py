@@ -8,6 +8,7 @@ import typer
 
 from domain.errors import SidetowerError
 from sidetower.cli import (
+    bundles,
     check,
     demo,
     follow,
@@ -44,6 +45,7 @@ app.command("similar")(similar.similar)
 app.command("status")(status.status)
 app.command("rebuild")(rebuild.rebuild)
 app.command("train")(train.train)
+app.command("bundles")(bundles.bundles)
 app.command("retry")(retry.retry)
 app.command("serve")(serve.serve)
 app.command("pipelines")(pipelines.pipelines)
