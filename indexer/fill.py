@@ -110,7 +110,7 @@ class Filler:
             writing: deque[Future[list[ItemOutcome]]] = deque()
             for batch, stored in self._looked_up(reader, _distinct(self._read(items))):
                 new = self._prepare(batch, stored)
-                writing.append(writer.submit(self._write, new))
+                writing.append(writer.submit(write_patiently, self._engine, self._generation, new))
                 while len(writing) > self._writes:
                     self._finish(writing.popleft())
             while writing:
@@ -205,28 +205,6 @@ class Filler:
             self._clock(),
         )
 
-    def _write(self, items: Sequence[StoredItem]) -> list[ItemOutcome]:
-        """Write the items; what the engine was too busy for is written again after a pause."""
-        left, borne = list(items), 0.0
-        told: list[ItemOutcome] = []
-        while left:
-            outcomes = self._try(left)
-            busy = {outcome.key for outcome in outcomes if outcome.busy}
-            told += [outcome for outcome in outcomes if not outcome.busy]
-            left = [stored for stored in left if stored.key in busy]
-            if left and borne >= BUSY_LIMIT:
-                raise _too_busy(self._generation)
-            if left:
-                time.sleep(BUSY_WAIT)
-                borne += BUSY_WAIT
-        return told
-
-    def _try(self, items: Sequence[StoredItem]) -> list[ItemOutcome]:
-        try:
-            return self._engine.write(self._generation, items)
-        except Busy as error:
-            return [ItemOutcome(stored.key, Outcome.FAILED, str(error), busy=True) for stored in items]
-
     def _count(self, outcome: ItemOutcome) -> None:
         if outcome.outcome is Outcome.WRITTEN:
             self._report.written += outcome.key not in self._broken
@@ -238,6 +216,38 @@ class Filler:
         else:
             self._report.failed += 1
             self._report.tell(f"{outcome.key}: {outcome.reason}")
+
+
+def write_patiently(
+    engine: SearchEngine, generation: str, items: Sequence[StoredItem], sleep: Callable[[float], None] = time.sleep
+) -> list[ItemOutcome]:
+    """Write the items; what the engine was too busy for is written again after a pause.
+
+    Raises:
+        Busy: it asks for less for `BUSY_LIMIT` seconds.
+    """
+    left, borne = list(items), 0.0
+    told: list[ItemOutcome] = []
+    while left:
+        outcomes = _try(engine, generation, left)
+        busy = {one.key: one.reason for one in outcomes if one.busy}
+        told += [outcome for outcome in outcomes if not outcome.busy]
+        left = [stored for stored in left if stored.key in busy]
+        if left and borne >= BUSY_LIMIT:
+            got = f"back-pressure for {BUSY_LIMIT:g} s: {busy[left[0].key]}"
+            fix = "Give the search engine room (disk, memory), then run the same command again: it goes on."
+            raise Busy(f"generation {generation}", expected="writes to be taken", got=got, fix=fix)
+        if left:
+            sleep(BUSY_WAIT)
+            borne += BUSY_WAIT
+    return told
+
+
+def _try(engine: SearchEngine, generation: str, items: Sequence[StoredItem]) -> list[ItemOutcome]:
+    try:
+        return engine.write(generation, items)
+    except Busy as error:
+        return [ItemOutcome(stored.key, Outcome.FAILED, str(error), busy=True) for stored in items]
 
 
 def _embedded_apart(
@@ -272,12 +282,3 @@ def _distinct(items: Iterable[Item]) -> Iterator[list[Item]]:
         characters += length
     if batch:
         yield list(batch.values())
-
-
-def _too_busy(generation: str) -> Busy:
-    return Busy(
-        f"generation {generation}",
-        expected="writes to be taken",
-        got=f"back-pressure for {BUSY_LIMIT:g} s",
-        fix="Give the search engine room (disk, memory), then run the same command again: it goes on where it stopped.",
-    )

@@ -253,10 +253,11 @@ class Follower:
 
     def _fail(self, error: str, report: FollowReport, told: set[str]) -> None:
         report.failed += 1
-        if error not in self._told and error not in told and len(report.errors) < ERRORS_KEPT:
+        if error in told or len(told) == ERRORS_KEPT:
+            return
+        told.add(error)
+        if error not in self._told:
             report.errors.append(error)
-        if len(told) < ERRORS_KEPT:
-            told.add(error)
 
 
 def _covers(before: StoredItem | None, change: Change) -> bool:

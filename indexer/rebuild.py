@@ -144,6 +144,29 @@ class Rebuild:
         self._close()
         return release
 
+    def serve(self, bundle: str, space: str) -> Release:
+        """Serve the kind with this bundle, from the generation that it is served from.
+
+        Args:
+            bundle: its id.
+            space: that its networks were trained into.
+
+        Raises:
+            ReleaseConflict: that generation is of another space.
+        """
+
+        def served(release: Release) -> Release:
+            now = release.default.generation
+            spaces = [one.space for one in self._generations.all() if one.name == now]
+            if spaces != [space]:
+                got = f"{now} of space {', '.join(spaces) or 'unknown'}"
+                fix = "The kind was rebuilt meanwhile: train again."
+                raise ReleaseConflict(f"bundle {bundle}", expected=f"a generation of space {space}", got=got, fix=fix)
+            new = Pointer(now, bundle)
+            return release if release.default == new else replace(release, default=new, previous=release.default)
+
+        return self._change(served)
+
     def roll_back(self) -> Release:
         """Serve the kind from the generation before, which is current; a second roll back undoes the first.
 

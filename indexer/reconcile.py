@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from domain.errors import Busy
+from domain.errors import Busy, NotFound
 from domain.items import ItemKey
 from domain.ports import ParkedItems, SearchEngine, WorkQueue
 from domain.releases import Generation
 from domain.versions import Outcome, StoredItem, VectorState, repaired
-from domain.work import Lane, Task, WorkKey
+from domain.work import Lane, ParkedItem, Task, WorkKey
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +100,42 @@ def requeue_foreign(
         except Busy:  # they are pending now, and found as such
             break
     return queued
+
+
+def free_settled(engine: SearchEngine, parked: ParkedItems, *, seconds: float = 20.0) -> int:
+    """How many parked items were freed because nothing waits for them: embedded, removed or replaced since.
+
+    Args:
+        seconds: no further page is read after these.
+    """
+    until = time.monotonic() + seconds
+    freed = 0
+    after: WorkKey | None = None
+    while time.monotonic() < until and (page := parked.all(PAGE, after)):
+        after = page[-1].work
+        settled: list[WorkKey] = []
+        for generation in {one.work.generation for one in page}:
+            those = [one for one in page if one.work.generation == generation]
+            settled += _settled(engine, generation, those)
+        parked.free(settled)
+        freed += len(settled)
+    return freed
+
+
+def _settled(engine: SearchEngine, generation: str, items: Sequence[ParkedItem]) -> list[WorkKey]:
+    """Those of these, parked in the generation, that do not wait there in the revision that was given up."""
+    try:
+        held = engine.read(generation, [one.work.key for one in items])
+    except NotFound:  # dropped
+        return [one.work for one in items]
+
+    def waits(one: ParkedItem) -> bool:
+        stored = held.get(one.work.key)
+        return (
+            stored is not None and stored.vector_state is VectorState.PENDING and stored.change.revision <= one.revision
+        )
+
+    return [one.work for one in items if not waits(one)]
 
 
 def _without_vectors(engine: SearchEngine, generation: Generation, keys: Sequence[ItemKey], now: float) -> list[Task]:

@@ -9,16 +9,17 @@ from typing import Final
 
 import numpy as np
 
-from domain.errors import Busy
 from domain.items import Item, ItemKey
 from domain.ports import Checkpoints, ItemEmbedder, ParkedItems, SearchEngine
 from domain.vectors import Array
-from domain.versions import StoredItem, VectorState, pending
+from domain.versions import Outcome, StoredItem, VectorState, pending
 from domain.work import WorkKey
-from indexer.fill import BUSY_LIMIT, BUSY_WAIT, ERRORS_KEPT, Filler
+from indexer.fill import ERRORS_KEPT, Filler, write_patiently
 
 #: Items of one page at most; the checkpoint moves after each.
 PAGE: Final = 1_000
+#: What the checkpoint keeps of the report.
+_COUNTED: Final = ("read", "failed", "parked")
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class RefillReport:
     removed: int = 0
     #: There already, or something newer is.
     unchanged: int = 0
-    #: Given up before, until a newer revision or `retry`.
+    #: Given up before, until a newer revision or `retry`; runs before included.
     parked: int = 0
     #: Without a vector, those of runs before included: the embedder cannot take them. They are stored with their text.
     failed: int = 0
@@ -111,9 +112,7 @@ class Refill:
         """
         self._engine.refresh(self._source)
         report = RefillReport()
-        held = self._checkpoints.get(self.name) or {}
-        after = ItemKey(*held["after"]) if held else None
-        report.read, report.failed = int(held.get("read", 0)), int(held.get("failed", 0))
+        after = self._resumed(report)
         # Small pages where few are allowed, so that a second never takes many more.
         limit = min(PAGE, max(1, round(self._rate))) if self._rate else PAGE
         state = VectorState.PENDING if self._in_place else None
@@ -122,8 +121,7 @@ class Refill:
             after = page[-1].key
             self._take(page, report)
             report.read += len(page)
-            place = {"after": [after.tenant, after.kind, after.id]}
-            self._checkpoints.put(self.name, place | {"read": report.read, "failed": report.failed})
+            self._reached(after, report)
             on_page(report)
             if stop():
                 return report
@@ -132,6 +130,24 @@ class Refill:
         report.complete = True
         self._checkpoints.forget(self.name)
         return report
+
+    def _resumed(self, report: RefillReport) -> ItemKey | None:
+        """The last key of the run before, whose counts are taken over.
+
+        None where it works in place: what was embedded there is pending no more, and what has become pending since
+        may stand before any key.
+        """
+        held = None if self._in_place else self._checkpoints.get(self.name)
+        if not held:
+            return None
+        for name in _COUNTED:
+            setattr(report, name, int(held.get(name, 0)))
+        return ItemKey(*held["after"])
+
+    def _reached(self, key: ItemKey, report: RefillReport) -> None:
+        if not self._in_place:
+            counts = {name: getattr(report, name) for name in _COUNTED}
+            self._checkpoints.put(self.name, {"after": [key.tenant, key.kind, key.id]} | counts)
 
     def _take(self, page: Sequence[StoredItem], report: RefillReport) -> None:
         held = {} if self._in_place else self._engine.read(self._target, [one.key for one in page])
@@ -142,12 +158,11 @@ class Refill:
         report.unchanged += len(page) - len(behind)
         tombstones = [one for one in behind if one.item is None]
         # As they are: their age counts for how long they are kept.
-        self._write(tombstones)
-        report.removed += len(tombstones)
+        report.removed += self._write(tombstones, report)
         items = [one.item for one in behind if one.item is not None and one.key not in given_up]
         left = [one.item for one in behind if one.item is not None and one.key in given_up]
         if left and not self._in_place:
-            self._write([pending(item, self._clock()) for item in left])
+            self._write([pending(item, self._clock()) for item in left], report)
         self._fill(items, page, report)
 
     def _fill(self, items: Sequence[Item], page: Sequence[StoredItem], report: RefillReport) -> None:
@@ -158,20 +173,13 @@ class Refill:
         report.embedded += self._embedder.embedded
         report.reused += self._embedder.reused
 
-    def _write(self, items: Sequence[StoredItem]) -> None:
-        """Write these; while the engine asks for less they are written again."""
-        left, borne = list(items), 0.0
-        while left:
-            outcomes = self._engine.write(self._target, left)
-            busy = {one.key: one.reason for one in outcomes if one.busy}
-            left = [one for one in left if one.key in busy]
-            if left and borne >= BUSY_LIMIT:
-                fix = "Give the search engine room, then run the same command again: it goes on where it stopped."
-                got = busy[left[0].key]
-                raise Busy(f"generation {self._target}", expected="writes to be taken", got=got, fix=fix)
-            if left:
-                self._sleep(BUSY_WAIT)
-                borne += BUSY_WAIT
+    def _write(self, items: Sequence[StoredItem], report: RefillReport) -> int:
+        """Write these as they are; how many were not refused."""
+        outcomes = write_patiently(self._engine, self._target, items, self._sleep)
+        refused = [one for one in outcomes if one.outcome is Outcome.FAILED]
+        report.failed += len(refused)
+        report.errors += [f"{one.key}: {one.reason}" for one in refused[: ERRORS_KEPT - len(report.errors)]]
+        return len(items) - len(refused)
 
 
 class _Reusing:

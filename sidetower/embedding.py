@@ -11,7 +11,7 @@ from domain.errors import SidetowerError, StaleRelease, Unavailable
 from domain.work import Lane
 from indexer.drain import DrainReport
 from indexer.held import PAUSE
-from indexer.reconcile import PENDING_AGE, requeue_foreign, requeue_pending
+from indexer.reconcile import PENDING_AGE, free_settled, requeue_foreign, requeue_pending
 from indexer.tombstones import purge_tombstones
 from sidetower.parts import Parts
 
@@ -77,7 +77,8 @@ def embed_pending(parts: Parts) -> DrainReport:
 def reconcile(parts: Parts, older_than: float = PENDING_AGE) -> int:
     """How many items of all generations being written were queued anew, for the vector that they lack.
 
-    Generations of one kind are compared now and then, and old tombstones purged, too. Bounded in time and in what it
+    Generations of one kind are compared now and then, old tombstones purged, and parked items that nothing waits for
+    forgotten, too. Bounded in time and in what it
     does; what is left is for the next call. What is wrong with one kind is told in the log and keeps no other from
     its turn.
 
@@ -110,6 +111,7 @@ def reconcile(parts: Parts, older_than: float = PENDING_AGE) -> int:
             raise
         except SidetowerError as error:
             log.warning("%s was not reconciled: %s", release.kind, error)
+    free_settled(parts.engine, parts.parked, seconds=seconds)
     parts.metrics.reconciled()
     return queued
 

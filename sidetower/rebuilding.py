@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -99,7 +99,7 @@ def rebuild(parts: Parts, kind: Kind, *, bundle: str, encoder: str, rate: float,
     going.filled(target)
     parts.view.forget(kind.name)
     comparison = _compared(parts, kind, watch)
-    if comparison is None or not _embedded(parts, source, target, report.failed, watch):
+    if comparison is None or not _embedded(parts, source, target, report.failed + report.parked, watch):
         return Rebuilt(planned, source, report, comparison)
     going.promote(planned)
     parts.view.forget(kind.name)
@@ -137,15 +137,19 @@ def _new_bundle(parts: Parts, kind: Kind, encoder: str, watch: Watch) -> str:
 def _check_fields(parts: Parts, kind: Kind, bundle_id: str) -> None:
     """Make sure that the bundle reads the fields that the kind's items have."""
     schema = parts.bundle(bundle_id).manifest.schema.kind(kind.name)
-    read = {*schema.texts, *schema.categories, *schema.numbers}
-    known = {*kind.text, *kind.category, *kind.number}
-    if read != known:
+    read = {"text": schema.texts, "category": schema.categories, "number": schema.numbers}
+    known = {"text": kind.text, "category": kind.category, "number": kind.number}
+    if any(set(read[role]) != set(known[role]) for role in read):
         raise ConfigurationError(
             f"bundle {bundle_id}",
-            expected=f"a bundle that reads {', '.join(sorted(known))} of {kind.name}",
-            got=f"one that reads {', '.join(sorted(read))}",
+            expected=f"a bundle that reads of {kind.name} {_listed(known)}",
+            got=f"one that reads {_listed(read)}",
             fix="Name another bundle, or build one: sidetower rebuild --encoder bootstrap.",
         )
+
+
+def _listed(roles: Mapping[str, Iterable[str]]) -> str:
+    return "; ".join(f"{role} {', '.join(sorted(fields)) or '(none)'}" for role, fields in roles.items())
 
 
 def _refill(parts: Parts, source: str, target: str, rate: float, watch: Watch) -> RefillReport:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from domain.errors import InvalidItem, ReleaseConflict, Unavailable
+from domain.catalogue import as_milliseconds, as_text
+from domain.errors import InvalidItem
 from domain.events import Event
 from domain.items import Item
-from domain.releases import Pointer, Release
+from domain.releases import Release
+from sidetower.rebuilding import steps
 
 if TYPE_CHECKING:
     from domain.catalogue import Kind
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
 #: Items of one page when they are read back.
 PAGE: Final = 500
-#: How often a release that changed meanwhile is read again.
-TRIES: Final = 5
+#: Broken events kept with their text; all are counted.
+ERRORS_KEPT: Final = 100
 
 Watch = Callable[[str, int, int], None]
 
@@ -31,8 +33,16 @@ class ReadEvents:
     """A file of events as it was read."""
 
     events: list[Event] = field(default_factory=list)
-    #: The first of those that could not be read.
-    broken: list[InvalidItem] = field(default_factory=list)
+    #: How many could not be read.
+    broken: int = 0
+    #: The first of those.
+    errors: list[InvalidItem] = field(default_factory=list)
+
+    def tell(self, error: InvalidItem) -> None:
+        """Count an event that could not be read."""
+        self.broken += 1
+        if len(self.errors) < ERRORS_KEPT:
+            self.errors.append(error)
 
 
 def read_events(source: ItemSource, kind: Kind, tenant: str) -> ReadEvents:
@@ -50,7 +60,7 @@ def read_events(source: ItemSource, kind: Kind, tenant: str) -> ReadEvents:
                 raise document
             event = _event(document, kind, tenant)
         except InvalidItem as error:
-            found.broken.append(error if isinstance(document, Exception) else error.at(place))
+            found.tell(error if isinstance(document, Exception) else error.at(place))
         else:
             if event.object_kind == kind.name:
                 found.events.append(event)
@@ -66,7 +76,7 @@ def train(parts: Parts, kind: Kind, events: list[Event], watch: Watch) -> str:
     """
     from recommender.training.release import Settings, train_release
 
-    pointer = _current(parts, kind).default
+    pointer = steps(parts, kind).release().default
     items = stored_items(parts, pointer.generation)
     checkpoint = parts.config.path / f"training-{kind.name}.npz"
     with tempfile.TemporaryDirectory() as folder:
@@ -92,41 +102,19 @@ def serve_bundle(parts: Parts, kind: Kind, bundle: str) -> Release:
     """Serve the kind with this bundle, in the generation that it is served from.
 
     Raises:
-        ReleaseConflict: somebody else keeps changing the release.
+        ReleaseConflict: the kind was rebuilt into another space meanwhile.
     """
-    for _ in range(TRIES):
-        held = parts.releases.get(kind.name)
-        if held is None:
-            break
-        release = held.release
-        if release.default.bundle == bundle:
-            return release
-        new = replace(release, default=Pointer(release.default.generation, bundle), previous=release.default)
-        try:
-            return parts.releases.put(new, held.token).release
-        except ReleaseConflict:
-            continue
-    raise ReleaseConflict(kind.name, expected="its release unchanged", got="other changes", fix="Run it again.")
-
-
-def _current(parts: Parts, kind: Kind) -> Release:
-    held = parts.releases.get(kind.name)
-    if held is None:
-        fix = "Run sidetower index first."
-        raise Unavailable(f"kind {kind.name}", expected="an index", got="none yet", fix=fix)
-    return held.release
+    return steps(parts, kind).serve(bundle, parts.bundle(bundle).space)
 
 
 def _event(document: Mapping[str, Any], kind: Kind, tenant: str) -> Event:
-    from domain.catalogue import as_milliseconds
-
-    told = {name: str(document.get(name) or "") for name in ("user_id", "action_name", "object_id")}
+    told = {name: as_text(document.get(name), name) for name in ("user_id", "action_name", "object_id")}
     for name, value in told.items():
         if not value:
             raise InvalidItem(f"field {name}", expected="a value", got="nothing", fix="Name it in every event.")
     return Event(
-        tenant=str(document.get("tenant") or tenant),
-        object_kind=str(document.get("object_kind") or kind.name),
+        tenant=as_text(document.get("tenant"), "tenant") or tenant,
+        object_kind=as_text(document.get("object_kind"), "object_kind") or kind.name,
         timestamp=as_milliseconds(document.get("timestamp"), "timestamp") / 1000,
         **told,
     )

@@ -47,14 +47,14 @@ def train(
         "bundle": bundle,
         "serving": serve,
         "events": len(read.events),
-        "broken": len(read.broken),
+        "broken": read.broken,
         "training": dict(parts.bundle(bundle).manifest.metrics),
     }
     if as_json:
         output.print_json(document)
     else:
         output.say(f"{bundle}, from {len(read.events):,} events, {'is served now' if serve else 'is in the store'}.")
-        for error in read.broken[:SHOWN]:
+        for error in read.errors[:SHOWN]:
             output.warn(str(error))
     if read.broken:
         raise typer.Exit(InvalidItem.exit_code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from domain.errors import InvalidQuery, ReleaseConflict, Unavailable
 from domain.items import ItemKey, Removal
 from domain.ports import Checkpoints
 from domain.releases import Generation, Pointer, Release, Stage
-from domain.versions import VectorState
+from domain.versions import ItemOutcome, Outcome, StoredItem, VectorState
 from domain.work import Lane, ParkedItem, WorkKey
 from indexer.comparison import Comparison
 from indexer.live import LiveWriter
@@ -265,6 +266,16 @@ class TestAfterwards:
         with pytest.raises(InvalidQuery, match="--bundle ID"):
             yard.steps().roll_back()
 
+    def test_a_bundle_of_the_served_space_is_served_and_one_of_another_is_refused(self, yard: Yard) -> None:
+        yard.begin(3)
+        served = yard.steps().serve("trained", yard.generation(OLD).space)
+        assert (served.default, served.previous) == (Pointer(OLD, "trained"), Pointer(OLD, "bundle-1"))
+        assert yard.steps().serve("trained", yard.generation(OLD).space) == served
+        yard.promote(yard.publish())
+        with pytest.raises(ReleaseConflict, match="train again"):
+            yard.steps().serve("trained too", yard.generation(OLD).space)
+        assert yard.release().default == Pointer(NEW, "bundle-2")
+
     def test_retiring_drops_the_old_one_after_a_lease_and_frees_its_parked(self, yard: Yard) -> None:
         yard.begin(10)
         works = [WorkKey(item(1).key, name) for name in (OLD, NEW)]
@@ -309,6 +320,15 @@ class TestAfterwards:
             yard.steps().planned()
 
 
+class _Refusing(Failing):
+    """An engine that has no room for removals."""
+
+    def write(self, generation: str, items: Sequence[StoredItem]) -> list[ItemOutcome]:
+        taken = [one for one in items if one.item is not None]
+        refused = [ItemOutcome(one.key, Outcome.FAILED, "no room") for one in items if one.item is None]
+        return [*self._inner.write(generation, taken), *refused]
+
+
 class TestRefill:
     """Pages, pace, and items that cannot be embedded."""
 
@@ -350,9 +370,27 @@ class TestRefill:
         assert yard.states(OLD) == {"pending": 1, "ready": 17, "removed": 2}
         assert yard.house.engine.read(OLD, [item(3).key])[item(3).key].vector_state is VectorState.PENDING
 
+    def test_in_place_what_became_pending_behind_a_run_that_was_cut_is_seen_by_the_next(self, yard: Yard) -> None:
+        yard.begin(20)
+        cut = yard.refill(OLD, OLD, rate=5).run(stop=lambda: True)
+        assert (cut.complete, cut.embedded) == (False, 5)
+        yard.live.apply([item(1, 7, title="edited")])
+        again = yard.refill(OLD, OLD).run()
+        assert (again.complete, again.embedded) == (True, 18 - 5 + 1)
+        assert yard.states(OLD) == {"ready": 18, "removed": 2}
+
+    def test_a_tombstone_that_is_refused_is_told(self, yard: Yard) -> None:
+        yard.begin(20)
+        yard.publish()
+
+        report = yard.refill(engine=_Refusing(yard.house.engine)).run()
+        assert (report.removed, report.embedded, report.failed) == (0, 18, 2)
+        assert "a/listing/i0: no room" in report.errors
+
     def test_the_parked_go_with_their_text(self, yard: Yard) -> None:
         yard.begin(20)
         yard.house.parked.park([ParkedItem(WorkKey(item(3).key, NEW), 1, 5, "cursed", 0.0)])
         yard.publish()
+        assert yard.refill(rate=19).run(stop=lambda: True).parked == 1
         assert yard.refill().run().parked == 1
         assert yard.contents(NEW) == yard.contents(OLD)

@@ -15,7 +15,7 @@ from domain.ports import ItemEmbedder
 from domain.releases import Generation
 from domain.search import Query, QueryVector, Scope
 from domain.versions import Outcome, VectorState, pending, ready, repaired
-from domain.work import Lane, Task, WorkKey
+from domain.work import Lane, ParkedItem, Task, WorkKey
 from indexer.reconcile import ENOUGH, PAGE, requeue_foreign, requeue_pending
 from indexer.releases import begin, finish
 from indexer.tombstones import HORIZON
@@ -167,6 +167,14 @@ def test_reconcile_forgets_removals_past_the_horizon(parts: Parts) -> None:
     parts.engine.write("article-g1", removals)
     assert reconcile(parts) == 0
     assert list(parts.engine.read("article-g1", [old.key, young.key])) == [young.key]
+
+
+def test_reconcile_forgets_parked_items_that_are_settled(parts: Parts) -> None:
+    works = [WorkKey(listing(name).key, "listing-g1") for name in ("gone", "waits")]
+    parts.parked.park([ParkedItem(work, 1, 6, "cannot embed", 100.0) for work in works])
+    parts.engine.write("listing-g1", [pending(listing("waits"), 1.0)])
+    assert reconcile(parts) == 0
+    assert [one.work for one in parts.parked.all()] == works[1:]
 
 
 def test_reconcile_replaces_foreign_vectors(parts: Parts) -> None:

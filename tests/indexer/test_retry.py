@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from domain.errors import NotFound, Unavailable
-from domain.items import ItemKey
+from domain.items import ItemKey, Removal
 from domain.versions import VectorState
 from domain.work import MAX_ATTEMPTS_ALONE, Lane, ParkedItem, WorkKey
-from indexer.reconcile import requeue_pending
+from indexer.fill import Filler
+from indexer.reconcile import free_settled, requeue_pending
 from indexer.retry import PAGE, RetryReport, retry_parked
 from tests.indexer.conftest import House, item
 from tests.indexer.test_drain import drain_until_quiet
@@ -49,6 +50,25 @@ def test_poison_is_parked_told_and_embedded_once_the_cause_is_gone(house: House)
     assert house.drainer.drain(Lane.LIVE, 5).embedded == 1
     assert house.vector_state(item(9).key) is VectorState.READY
     assert house.parked.all() == []
+
+
+@pytest.mark.parametrize("then", ["removed", "changed", "embedded", "dropped"])
+def test_what_nothing_waits_for_any_more_is_forgotten(house: House, then: str) -> None:
+    house.embedder = ToyEmbedder(poison="poison")
+    house.begin()
+    house.live.apply([item(8, title="poison"), item(9, title="poison")])
+    assert drain_until_quiet(house) == 2
+    assert free_settled(house.engine, house.parked) == 0
+    if then == "removed":
+        house.live.apply([Removal(item(9).key, 2)])
+    elif then == "changed":
+        house.live.apply([item(9, 2, title="sound")])
+    elif then == "embedded":
+        Filler(house.engine, "listing-g1", ToyEmbedder(), clock=house.clock).fill([item(9, title="poison")])
+    else:
+        house.generations.drop("listing-g1")
+    assert free_settled(house.engine, house.parked) == (2 if then == "dropped" else 1)
+    assert names(house) == ([] if then == "dropped" else ["a/listing/i8"])
 
 
 def test_poison_that_is_poison_still_is_parked_again(house: House) -> None:
