@@ -12,7 +12,19 @@ from domain.items import Change
 from domain.ports import SearchEngine
 from domain.releases import Release
 from domain.versions import ItemOutcome
+from rerank_service.gateway.cluster import Cluster
+from rerank_service.gateway.targets import Target
 from rerank_service.shelf import RankingBundle
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayParts:
+    """What the gateway is made of."""
+
+    #: The host's own.
+    cluster: Cluster
+    #: The indexes of it that are ranked, by name or pattern.
+    targets: Mapping[str, Target]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +46,5 @@ class ServiceParts:
     checks: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     #: Takes the service's figures, and may hold others; `/metrics` tells them all.
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    #: OpenSearch's own search API before the host's cluster; None without.
+    gateway: GatewayParts | None = None

@@ -74,6 +74,8 @@ def page_of(call: Call, window: int) -> Page | str:
         strange = sorted(str(name) for name in told if name not in known)
         if strange:
             return strange[0]
+    if any("_none_" in str(told.get("stored_fields")) for told in (body, call.url)):
+        return "stored_fields"  # hits without their ids
     start = _whole(call.url.get("from_", call.url.get("from", body.get("from", 0))))
     size = _whole(call.url.get("size", body.get("size", 10)))
     if start is None or start >= window:
@@ -151,7 +153,6 @@ def _text_under(values: Any) -> Iterator[str]:
 
 
 def _whole(value: Any) -> int | None:
-    try:
-        return None if isinstance(value, bool) or int(value) < 0 else int(value)
-    except (TypeError, ValueError):
-        return None
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

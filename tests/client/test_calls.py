@@ -9,37 +9,10 @@ from opensearchpy import OpenSearch
 
 import sidetower_client
 from sidetower_client.calls import Call, Page, page_call, page_of, text_of, window_call
+from tests.support.search_cases import MATCH, PAGES, TEXTS
 
-MATCH: dict[str, Any] = {"match": {"title": "red car"}}
 
-
-@pytest.mark.parametrize(
-    ("query", "text"),
-    [
-        (None, ""),
-        ({"match_all": {}}, ""),
-        (MATCH, "red car"),
-        ({"match": {"title": {"query": " red car ", "operator": "and"}}}, "red car"),
-        ({"match_phrase": {"title": "red car"}}, "red car"),
-        ({"multi_match": {"query": "red car", "fields": ["title^3", "text"]}}, "red car"),
-        ({"query_string": {"query": "red car"}}, "red car"),
-        ({"simple_query_string": {"query": "red car"}}, "red car"),
-        ({"combined_fields": {"query": "red car", "fields": ["title"]}}, "red car"),
-        ({"bool": {"must": [MATCH], "should": [{"match_phrase": {"title": "red car"}}]}}, "red car"),
-        (
-            {"bool": {"must": MATCH, "filter": [{"match": {"make": "bmw"}}], "must_not": {"match": {"x": "y"}}}},
-            "red car",
-        ),
-        ({"hybrid": {"queries": [MATCH, {"neural": {"v": {"query_text": "red car", "k": 5}}}]}}, "red car"),
-        ({"function_score": {"query": MATCH, "functions": [{"weight": 2}]}}, "red car"),
-        ({"dis_max": {"queries": [MATCH, {"match": {"text": "red car"}}]}}, "red car"),
-        ({"boosting": {"positive": MATCH, "negative": {"match": {"title": "broken"}}}}, "red car"),
-        ({"bool": {"must": [MATCH, {"match": {"make": "bmw"}}]}}, ""),
-        ({"match": {"title": {"query": 2019}}}, ""),
-        ({"term": {"match": "red car"}}, ""),
-        ({"knn": {"vector": {"vector": [0.5, 0.5], "k": 5}}}, ""),
-    ],
-)
+@pytest.mark.parametrize(("query", "text"), TEXTS)
 def test_the_one_text_that_a_query_looks_for(query: Any, text: str) -> None:
     assert text_of(query) == text
 
@@ -47,29 +20,15 @@ def test_the_one_text_that_a_query_looks_for(query: Any, text: str) -> None:
 @pytest.mark.parametrize(
     ("body", "url", "page"),
     [
-        (None, {}, Page(0, 10)),
-        ({}, {}, Page(0, 10)),
-        ({"from": 190, "size": 20}, {}, Page(190, 20)),
-        ({"from": 5, "size": 20}, {"from_": "7", "size": "3"}, Page(7, 3)),
-        ({"size": 200}, {"from": 199}, Page(199, 200)),
-        ({"size": 201}, {}, "size"),
-        ({"size": 0}, {}, "size"),
-        ({"size": -1}, {}, "size"),
-        ({"size": "many"}, {}, "size"),
-        ({"size": True}, {}, "size"),
-        ({"from": 200}, {}, "from"),
-        ({"from": -1}, {}, "from"),
-        ({"sort": ["_score"]}, {}, "sort"),
-        ({"pit": {"id": "x"}}, {}, "pit"),
-        ({"slice": {"id": 0, "max": 2}}, {}, "slice"),
-        ({"a_key_of_tomorrow": 1}, {}, "a_key_of_tomorrow"),
-        ({}, {"a_parameter_of_tomorrow": 1}, "a_parameter_of_tomorrow"),
+        *PAGES,
+        (None, {}, (0, 10)),
+        ({"from": 5, "size": 20}, {"from_": "7", "size": 3}, (7, 3)),
         ("{}", {}, "body"),
         (b"{}", {}, "body"),
     ],
 )
-def test_the_page_that_is_asked_for(body: Any, url: dict[str, Any], page: Page | str) -> None:
-    assert page_of(Call(body, url=url), 200) == page
+def test_the_page_that_is_asked_for(body: Any, url: dict[str, Any], page: tuple[int, int] | str) -> None:
+    assert page_of(Call(body, url=url), 200) == (page if isinstance(page, str) else Page(*page))
 
 
 def test_the_search_for_the_window() -> None:
