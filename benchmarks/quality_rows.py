@@ -5,24 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
-from recommender.evaluation.baselines import Ranker
 from recommender.evaluation.intervals import Interval, difference, ratio
-from recommender.evaluation.metrics import DEEP, RankingMetrics, judge, ranking
-
-#: A history of rows, what is hidden of it, and rows that are not ranked.
-Case = tuple[Sequence[int], set[int], set[int]]
+from recommender.evaluation.metrics import RankingMetrics
 
 #: Names of the metrics as attributes of `RankingMetrics`.
 METRICS: Final = {"NDCG@10": "ndcg", "recall@10": "recall", "recall@20": "recall_deep", "MRR@10": "reciprocal_rank"}
-
-
-def judged(ranker: Ranker, cases: Sequence[Case], ties: NDArray[np.int64]) -> RankingMetrics:
-    """The full rankings of all cases, judged."""
-    rankings = [ranking(ranker(past), ties, hidden, DEEP).tolist() for past, _, hidden in cases]
-    return judge(rankings, [wanted for _, wanted, _ in cases])
 
 
 def row(task: str, method: str, found: RankingMetrics) -> dict[str, Any]:

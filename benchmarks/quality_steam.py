@@ -5,34 +5,29 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from pyarrow import parquet
 
-from benchmarks.quality_rows import METRICS, Case, bar, best_of, judged, row
+from benchmarks.quality_rows import METRICS, bar, best_of, row
 from benchmarks.report import real_data
 from domain.catalogue import Kind
 from domain.events import Event
 from domain.items import Item
-from domain.search import Candidate
 from domain.vectors import Array
 from recommender.bundle import Bundle, load_bundle
-from recommender.evaluation.baselines import (
-    Ranker,
-    content_knn,
-    from_weights,
-    popularity,
-    tf_idf,
-    tuned_ease,
-    tuned_item_knn,
-)
-from recommender.evaluation.metrics import RankingMetrics, tie_order
+from recommender.evaluation.baselines import Ranker, content_knn, tf_idf
+from recommender.evaluation.cases import HIDDEN_SHARE, TUNING_PERCENT, Act, Case, by_scores, judged
+from recommender.evaluation.fitted import attribute_words, fit_baselines
+from recommender.evaluation.metrics import RankingMetrics, Rows, tie_order
+from recommender.evaluation.served import Served
 from recommender.evaluation.splits import hide_share, id_hash, is_cold, is_reported
-from recommender.neighbours import Interactions, ease, item_knn
+
+#: Scores of all games for a case, by method.
+Rankers = dict[str, Callable[[Case], Array]]
 
 GAME: Final = Kind(
     "game",
@@ -42,10 +37,6 @@ GAME: Final = Kind(
     number=("price_gbp_2019", "year", "achievements"),
 )
 TENANT: Final = "steam"
-#: Share of a person's games that are hidden.
-HIDDEN: Final = 0.2
-#: Percent of the training people that baselines are tuned on.
-TUNING_PERCENT: Final = 15
 
 
 @dataclass(frozen=True)
@@ -80,42 +71,50 @@ def measure(encoder: str, *, cold: bool) -> tuple[list[dict[str, Any]], list[dic
     steam = read()
     hidden = {number for number, item in enumerate(steam.items) if cold and is_cold(item.key.id)}
     known = {name: [game for game in steam.owned[name] if game not in hidden] for name in steam.people(False)}
-    pairs = Interactions.of(list(known.values()), len(steam.items))
     ties = tie_order([item.key.id for item in steam.items])
-    rankers = _baselines(steam, known, pairs, hidden)
+    rankers: Rankers = {name: _of_rows(one) for name, one in _baselines(steam, known, hidden, ties).items()}
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         bundle, trained = _trained(steam, known, hidden, encoder, Path(folder))
-        rankers |= _served(bundle, steam, content_knn(bundle.features.text(steam.items), most=False))
+        rankers |= _served(bundle, steam)
     print(f"built and trained in {time.monotonic() - started:.0f} s: {trained}", flush=True)
     name = "steam, cold games" if cold else "steam, new users"
+    people = {person: steam.owned[person] for person in steam.people(True)}
     if not cold:
-        cases = [_case(steam, person, set()) for person in steam.people(True)]
-        found = {method: judged(ranker, cases, ties) for method, ranker in rankers.items()}
+        found = _judged(rankers, [_case(person, games) for person, games in people.items()], ties)
         return [row(name, *one) for one in found.items()], _warm_bars(name, found)
     figures, bars = [], []
-    cases = [_case(steam, person, hidden) for person in steam.people(True)]
-    cases = [case for case in cases if case[1] and case[0]]
+    cases = [_cold_case(person, games, hidden) for person, games in people.items()]
+    cases = [case for case in cases if case.past and case.wanted]
     warm = set(range(len(steam.items))) - hidden
     for part, reach, left_out in ((f"{name}, all compete", 1.0, set()), (f"{name}, among cold", 1.05, warm)):
-        found = {
-            method: judged(ranker, [(past, wanted, out | left_out) for past, wanted, out in cases], ties)
-            for method, ranker in rankers.items()
-        }
+        found = _judged(rankers, cases, ties, left_out)
         figures += [row(part, *one) for one in found.items()]
         best = best_of(found, "recall@10", ("TF-IDF k-NN", "encoder k-NN"))
         bars.append(bar(part, "recall@10", found["served"].recall, found[best].recall, best, reach, strict=False))
     return figures, bars
 
 
-def _case(steam: Steam, person: str, cold: set[int]) -> Case:
-    """Hidden is a fifth of a person's games, or all of the cold ones where there are any cold."""
-    games = steam.owned[person]
-    if cold:
-        shown, wanted = [game for game in games if game not in cold], [game for game in games if game in cold]
-    else:
-        shown, wanted = hide_share(person, games, HIDDEN)
-    return shown, set(wanted), set(shown)
+def _judged(
+    rankers: Rankers, cases: Sequence[Case], ties: Rows, hidden: Collection[int] = ()
+) -> dict[str, RankingMetrics]:
+    orders = {name: by_scores(ranker, ties, hidden) for name, ranker in rankers.items()}
+    return {name: judged([order(case) for case in cases], cases) for name, order in orders.items()}
+
+
+def _case(person: str, games: Sequence[int]) -> Case:
+    """Hidden is a fifth of a person's games."""
+    shown, wanted = hide_share(person, games, HIDDEN_SHARE)
+    return _asked(person, shown, wanted)
+
+
+def _cold_case(person: str, games: Sequence[int], cold: Collection[int]) -> Case:
+    """Hidden are all of the cold ones."""
+    return _asked(person, [game for game in games if game not in cold], [game for game in games if game in cold])
+
+
+def _asked(person: str, shown: Sequence[int], wanted: Sequence[int]) -> Case:
+    return Case(person, tuple(Act(game, "purchase", 0.0) for game in shown), frozenset(wanted))
 
 
 def _warm_bars(name: str, found: dict[str, RankingMetrics]) -> list[dict[str, Any]]:
@@ -134,41 +133,20 @@ def _warm_bars(name: str, found: dict[str, RankingMetrics]) -> list[dict[str, An
     ]
 
 
-def _baselines(steam: Steam, known: dict[str, list[int]], pairs: Interactions, hidden: set[int]) -> dict[str, Ranker]:
+def _baselines(steam: Steam, known: dict[str, list[int]], hidden: set[int], ties: Rows) -> Mapping[str, Ranker]:
     """Each tuned on a part of the training people, then counted on all of them."""
-    ties = tie_order([item.key.id for item in steam.items])
-    late = np.array([id_hash("tuning", person) % 100 < TUNING_PERCENT for person in known])
-    cases: list[Case] = []
-    for person, chosen in zip(known, late, strict=True):
-        if chosen and len(known[person]) > 1:
-            shown, wanted = hide_share(person, known[person], HIDDEN)
-            cases.append((shown, set(wanted), set(shown)))
-
-    def judge(ranker: Ranker) -> float:
-        found = judged(ranker, cases, ties)
-        return float(found.ndcg.mean() + found.recall.mean())
-
-    early = pairs.only(~late)
-    ridge, shrink = tuned_ease(early, judge), tuned_item_knn(early, judge)
+    late = [person for person in known if id_hash("tuning", person) % 100 < TUNING_PERCENT]
+    tuning = [_case(person, known[person]) for person in late if len(known[person]) > 1]
     seen = [number not in hidden for number in range(len(steam.items))]
     words = tf_idf([_words(item) for item in steam.items], seen)
-    most = max((False, True), key=lambda one: judge(content_knn(words, one)))
-    matrix = pairs.dense()
-    print(f"tuned: EASE {ridge:g} per 1,000 people, ItemKNN {shrink:g}, TF-IDF {'max' if most else 'mean'}", flush=True)
-    return {
-        "popularity": popularity(pairs),
-        "TF-IDF k-NN": content_knn(words, most),
-        "ItemKNN": from_weights(item_knn(matrix, shrink)),
-        "EASE": from_weights(ease(matrix, ridge * len(matrix) / 1_000)),
-    }
+    fitted = fit_baselines([item.key.id for item in steam.items], words, known, tuning, ties)
+    print(f"tuned: {dict(fitted.tuned)}", flush=True)
+    return fitted.rankers
 
 
 def _words(item: Item) -> str:
-    """Title and attributes, a value of an attribute as one word."""
-    values = [
-        f"{name}_{''.join(filter(str.isalnum, value))}" for name in item.categories for value in item.categories[name]
-    ]
-    return " ".join([item.texts["title"], *values])
+    """Title and attributes."""
+    return " ".join([item.texts["title"], *attribute_words(item)])
 
 
 def _trained(
@@ -189,25 +167,16 @@ def _trained(
     return bundle, dict(bundle.manifest.metrics)
 
 
-def _served(bundle: Bundle, steam: Steam, encoder_knn: Ranker) -> dict[str, Ranker]:
-    """Scores as the service computes them: user tower, signals and scorer of the bundle's own files."""
+def _served(bundle: Bundle, steam: Steam) -> Rankers:
+    """Scores as the service computes them, and k-NN by what they stand on."""
     vectors = bundle.embedder.embed(steam.items)
-    candidates = [Candidate(item, 0.0, 0) for item in steam.items]
-
-    def ranker(longest: int) -> Ranker:
-        def score(past: Sequence[int]) -> Array:
-            used = list(past)[:longest]
-            history = bundle.history(vectors[used], ["purchase"] * len(used), [0.0] * len(used))
-            user = bundle.user_tower.embed(history, None)
-            signals = bundle.signals(candidates, [steam.items[one].key.id for one in used])
-            found = bundle.scorer.score(None, user, vectors, signals)
-            return found.gate * found.personal
-
-        return score
-
     return {
-        "encoder k-NN": encoder_knn,
-        "item vectors k-NN": content_knn(vectors, most=False),
-        "served": ranker(len(candidates)),
-        "served, last 50 events": ranker(50),
+        "encoder k-NN": _of_rows(content_knn(bundle.features.text(steam.items), most=False)),
+        "item vectors k-NN": _of_rows(content_knn(vectors, most=False)),
+        "served": Served(bundle, steam.items, vectors, len(steam.items)).scores,
+        "served, last 50 events": Served(bundle, steam.items, vectors).scores,
     }
+
+
+def _of_rows(ranker: Ranker) -> Callable[[Case], Array]:
+    return lambda case: ranker(case.rows)

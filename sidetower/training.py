@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ from domain.errors import InvalidItem
 from domain.events import Event
 from domain.items import Item
 from domain.releases import Release
+from sidetower.evaluating import HELD_OUT, LEARNT_UNTIL
 from sidetower.rebuilding import steps
 
 if TYPE_CHECKING:
@@ -67,24 +68,45 @@ def read_events(source: ItemSource, kind: Kind, tenant: str) -> ReadEvents:
     return found
 
 
-def train(parts: Parts, kind: Kind, events: list[Event], watch: Watch) -> str:
+def train(parts: Parts, kind: Kind, events: list[Event], watch: Watch, *, hold_out: bool = False) -> str:
     """Train user tower, scorer and neighbours into the space that the kind is served in; the new bundle's id.
+
+    Args:
+        hold_out: leave out the people whom `sidetower evaluate` reports on; the manifest tells it.
 
     Raises:
         Unavailable: the kind has no index yet.
         ConfigurationError: too few people, or the training extra is not installed.
     """
+    from recommender.evaluation.splits import is_reported
     from recommender.training.release import Settings, train_release
 
+    learnt = [event for event in events if not (hold_out and is_reported(event.user_id))]
     pointer = steps(parts, kind).release().default
     items = stored_items(parts, pointer.generation)
     checkpoint = parts.config.path / f"training-{kind.name}.npz"
     with tempfile.TemporaryDirectory() as folder:
         base = parts.bundles.path(pointer.bundle)
-        made = train_release(base, items, events, Path(folder), watch, Settings(checkpoint=checkpoint))
+        made = train_release(base, items, learnt, Path(folder), watch, Settings(checkpoint=checkpoint))
+        _note_events(made, learnt, hold_out=hold_out)
         bundle = parts.bundles.put(made)
     checkpoint.unlink(missing_ok=True)
     return bundle
+
+
+def _note_events(folder: Path, events: list[Event], *, hold_out: bool) -> None:
+    """Write into the manifest what the bundle learnt from; it is no part of the bundle's id."""
+    from recommender.evaluation.splits import REPORTED_PERCENT
+    from recommender.manifest import Manifest
+
+    manifest = Manifest.read(folder)
+    learnt = {
+        "events": len(events),
+        "people": len({(event.tenant, event.user_id) for event in events}),
+        LEARNT_UNTIL: max(event.timestamp for event in events),
+        HELD_OUT: REPORTED_PERCENT if hold_out else 0,
+    }
+    replace(manifest, metrics={**manifest.metrics, **learnt}).write(folder)
 
 
 def stored_items(parts: Parts, generation: str) -> list[Item]:

@@ -66,18 +66,20 @@ def content_knn(vectors: Array, most: bool) -> Ranker:
     return score
 
 
-def tf_idf(texts: Sequence[str], seen: Sequence[bool] | None = None, fewest: int = 2) -> Array:
+def tf_idf(texts: Sequence[str], seen: Sequence[bool] | None = None, fewest: int = 2, most: int | None = None) -> Array:
     """Unit tf-idf vectors of words ``[n, words]`` (Salton and Buckley 1988).
 
     Args:
         texts: n texts.
         seen: which of them the vocabulary and its weights are counted on; None = all.
         fewest: words of fewer of these texts are left out.
+        most: so many words are kept, those of the most texts; None = all.
     """
     counts = [Counter(_WORD.findall(text.lower())) for text in texts]
     counted = [count for row, count in enumerate(counts) if seen is None or seen[row]]
     frequency = Counter(word for count in counted for word in count)
-    words = [word for word, times in frequency.items() if times >= fewest]
+    common = {word for word, _ in frequency.most_common(most)}
+    words = [word for word, times in frequency.items() if times >= fewest and word in common]
     place = {word: column for column, word in enumerate(words)}
     idf = np.array([math.log((1 + len(counted)) / (1 + frequency[word])) for word in words], np.float32)
     matrix = np.zeros((len(texts), len(words)), np.float32)

@@ -54,6 +54,13 @@ def difference(ours: NDArray[Any], baseline: NDArray[Any], rounds: int = ROUNDS,
     return _interval(float(gains.mean()), _means(gains[:, np.newaxis], rounds, seed)[:, 0])
 
 
+def intervals(table: NDArray[Any], rounds: int = ROUNDS, seed: int = 0) -> list[Interval]:
+    """The mean of every column ``[cases, columns]``, all over the same resampled cases: differences are paired."""
+    _check(table[:, 0], table[:, -1])
+    resampled = _means(np.asarray(table, np.float64), rounds, seed)
+    return [_interval(float(column.mean()), drawn) for column, drawn in zip(table.T, resampled.T, strict=True)]
+
+
 def _means(table: NDArray[Any], rounds: int, seed: int) -> NDArray[Any]:
     """``[rounds, columns]`` column means of resampled rows."""
     rng = np.random.default_rng(seed)

@@ -35,14 +35,23 @@ class RankingMetrics:
     #: ``[cases]``, one by the rank of the first relevant item, 0 beyond the tenth.
     reciprocal_rank: Numbers
 
-    def means(self) -> dict[str, float]:
-        """The mean over the cases, by the name that people use."""
+    def columns(self) -> dict[str, Numbers]:
+        """``[cases]`` each, by the name that people use."""
         return {
-            f"NDCG@{DEPTH}": float(self.ndcg.mean()),
-            f"recall@{DEPTH}": float(self.recall.mean()),
-            f"recall@{DEEP}": float(self.recall_deep.mean()),
-            f"MRR@{DEPTH}": float(self.reciprocal_rank.mean()),
+            f"NDCG@{DEPTH}": self.ndcg,
+            f"recall@{DEPTH}": self.recall,
+            f"recall@{DEEP}": self.recall_deep,
+            f"MRR@{DEPTH}": self.reciprocal_rank,
         }
+
+    def means(self) -> dict[str, float]:
+        """The mean over the cases, by the same names."""
+        return {name: float(column.mean()) for name, column in self.columns().items()}
+
+    @classmethod
+    def joined(cls, parts: Sequence[RankingMetrics]) -> RankingMetrics:
+        """The figures of several lists of cases as those of one."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))
 
 
 def tie_order(ids: Sequence[str]) -> Rows:

@@ -11,6 +11,7 @@ from sidetower.cli import (
     bundles,
     check,
     demo,
+    evaluate,
     follow,
     index,
     init,
@@ -45,6 +46,7 @@ app.command("similar")(similar.similar)
 app.command("status")(status.status)
 app.command("rebuild")(rebuild.rebuild)
 app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
 app.command("bundles")(bundles.bundles)
 app.command("retry")(retry.retry)
 app.command("serve")(serve.serve)

@@ -23,6 +23,9 @@ def train(
     config: output.ConfigPath = DEFAULT_FILE,
     kind: KindOption = "",
     tenant: output.TenantOption = "",
+    hold_out: Annotated[
+        bool, typer.Option("--hold-out", help="Leave out the people whom sidetower evaluate reports on.")
+    ] = False,
     serve: Annotated[bool, typer.Option("--serve", help="Serve the new bundle at once.")] = False,
     as_json: output.JsonFlag = False,
 ) -> None:
@@ -40,7 +43,7 @@ def train(
     parts = Parts(settings)
     read = training.read_events(open_file_source(events, "object_id"), chosen, tenant)
     with output.progress(quiet=as_json) as bar:
-        bundle = training.train(parts, chosen, read.events, staged(bar))
+        bundle = training.train(parts, chosen, read.events, staged(bar), hold_out=hold_out)
     if serve:
         training.serve_bundle(parts, chosen, bundle)
     document = {

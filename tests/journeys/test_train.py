@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from domain.search import Scope
+from recommender.evaluation.splits import is_reported
 from rerank_service.deadline import Deadline
+from rerank_service.known import Known
 from rerank_service.request import PastEvent, RankRequest
 from rerank_service.snapshot import Snapshot
 from tests.journeys.catalogue import write_jsonl
@@ -41,7 +43,7 @@ def trained(first_index: FirstIndex, tmp_path_factory: pytest.TempPathFactory) -
     events = clicks(first_index)
     events.insert(4, {"user_id": "u0", "action_name": "click", "timestamp": 1_700_000_000_000})
     write_jsonl(house.folder / "events.jsonl", events)
-    done = house.run("train", "--events", "events.jsonl", "--tenant", "north", "--serve", "--json")
+    done = house.run("train", "--events", "events.jsonl", "--tenant", "north", "--hold-out", "--serve", "--json")
     assert done.returncode == 3, done.stderr
     return house, json.loads(done.stdout)
 
@@ -49,6 +51,17 @@ def trained(first_index: FirstIndex, tmp_path_factory: pytest.TempPathFactory) -
 def test_events_are_learnt_from_and_the_broken_one_is_counted(trained: tuple[House, dict[str, object]]) -> None:
     _, told = trained
     assert (told["events"], told["broken"], told["serving"]) == (PEOPLE * LIKED, 1, True)
+
+
+def test_the_people_who_are_reported_on_were_left_out_and_the_manifest_says_so(
+    trained: tuple[House, dict[str, object]],
+) -> None:
+    house, told = trained
+    metrics = house.parts().bundle(str(told["bundle"])).manifest.metrics
+    learnt = [f"u{person}" for person in range(PEOPLE) if not is_reported(f"u{person}")]
+    assert 0 < len(learnt) < PEOPLE
+    assert (metrics["people"], metrics["events"]) == (len(learnt), len(learnt) * LIKED)
+    assert (metrics["held_out_percent"], metrics["learnt_until"]) == (15, 1_700_000_000 + (LIKED - 1) / 1_000)
 
 
 def test_the_new_bundle_is_served_from_the_same_generation_and_no_item_changed(
@@ -85,10 +98,11 @@ def test_a_person_gets_what_people_of_their_taste_like(
         found = parts.engine.lookup(snapshot.generation, request.scope, ids)
         rest = [id_ for id_ in ids if id_ in found and id_ not in liked[:8]]
         bundle, query = ranker.prepare(snapshot, request)
-        answer = ranker.ranked(snapshot, request, bundle, query, [found[id_] for id_ in rest])
+        known = Known.of([found[id_] for id_ in rest], snapshot.space)
+        answer = ranker.ranked(snapshot, request, bundle, query, rest, [0.0] * len(rest), known)
         assert answer.ranked_by == told["bundle"]
         wanted = sum(id_ in liked for id_ in rest)
-        best = [hit.item.key.id for hit in answer.hits][:wanted]
+        best = [rest[place] for place in answer.ranked.order][:wanted]
         assert sum(id_ in liked for id_ in best) >= 0.9 * wanted
 
 
