@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from domain.vectors import Array
 
 Ids = NDArray[np.int64]
+
+#: Characters of each text field of a candidate that a query is looked for in.
+TEXT_READ: Final = 500
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ from domain.items import Item, ItemKey
 from domain.releases import Generation, GenerationCounts, Held, Release
 from domain.search import Candidate, Query, Scope
 from domain.vectors import Array
-from domain.versions import Creation, ItemOutcome, StoredItem, VectorState
+from domain.versions import Changes, Creation, ItemOutcome, StoredItem, VectorState
 from domain.work import Attempt, Claim, Depth, Lane, ParkedItem, Task, WorkKey
 
 
@@ -69,6 +69,14 @@ class SearchEngine(Protocol):
             limit: of items.
             state: only items in that state.
             outside: only items with a vector of another space than this one.
+        """
+        ...
+
+    def changes(self, generation: str, after: str = "") -> Changes:
+        """What was written after the call that gave this mark, for whoever keeps copies of items.
+
+        Sees every write that had returned when the call began. Without a mark, with one of a generation that was
+        dropped since, and after more than 10,000 changes, anything may have changed.
         """
         ...
 

@@ -150,6 +150,8 @@ class Hit:
     engine_rank: int
     #: What each part added; the values sum to the score.
     parts: Mapping[str, float] = field(default_factory=dict)
+    #: What each group of inputs contributed, where that was asked for; the values sum to the score.
+    contributions: Mapping[str, float] = field(default_factory=dict)
 
 
 def fuse(legs: Sequence[Sequence[ItemKey]], limit: int) -> list[tuple[ItemKey, float]]:

@@ -84,6 +84,16 @@ class StoredItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """What was written into a generation since a mark."""
+
+    #: Where to read on; the engine's own words.
+    mark: str
+    #: Items written since then, each at least once; None when anything may have changed.
+    keys: frozenset[ItemKey] | None
+
+
+@dataclass(frozen=True, slots=True)
 class ItemOutcome:
     """What became of one item of a bulk call."""
 

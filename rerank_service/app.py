@@ -40,7 +40,7 @@ def create_app(parts: ServiceParts) -> FastAPI:
     searches = Searches(parts.engine, snapshots, tally)
     readiness = Readiness(snapshots, parts.kinds, parts.checks)
     pool = EnginePool()
-    reranks = Reranks(parts.engine, snapshots, searches.ranker, pool, tally)
+    reranks = Reranks(searches.vectors, snapshots, searches.ranker, pool, tally)
     clock = RevisionClock()
 
     @asynccontextmanager

@@ -14,11 +14,14 @@ from domain.search import Scope
 from rerank_service.deadline import DEFAULT_SECONDS, Deadline
 from rerank_service.filters import parse_filters
 from rerank_service.request import DEFAULT_WEIGHT, WINDOW, PastEvent, SearchRequest, SimilarRequest
+from rerank_service.rules import Rules
 from rerank_service.snapshot import kind_of
 
 MAX_PAGE: Final = 100
 MAX_QUERY_CHARACTERS: Final = 1_000
 MAX_EVENTS: Final = 1_000
+#: Scores are of the order of 1.
+MAX_BOOST: Final = 100.0
 #: As long as OpenSearch's own ids may be; a longer one is a mistake.
 MAX_ID_CHARACTERS: Final = 512
 #: The first second of the year 5138; a time beyond it was told in milliseconds.
@@ -107,7 +110,41 @@ class RankBody(StrictBody):
         )
 
 
-class SearchBody(RankBody):
+class BoostBody(StrictBody):
+    """An item that is worth more, or less, than its score."""
+
+    id: HostId = Field(description="The host's id of the item.")
+    add: float = Field(ge=-MAX_BOOST, le=MAX_BOOST, description="Added to its score where the model ranks.")
+
+
+class RuledBody(RankBody):
+    """What to rank by, and what the host lays on top."""
+
+    pins: list[HostId] = Field(
+        default_factory=list, max_length=MAX_PAGE, description="Stand first, in this order, if they are candidates."
+    )
+    hides: list[HostId] = Field(default_factory=list, max_length=1_000, description="Are left out.")
+    boosts: list[BoostBody] = Field(default_factory=list, max_length=1_000, description="One for an item.")
+
+    def rules(self) -> Rules:
+        """What the host lays on top.
+
+        Raises:
+            InvalidQuery: an id is pinned or boosted twice.
+        """
+        boosted = [one.id for one in self.boosts]
+        for place, ids in (("pins", self.pins), ("boosts", boosted)):
+            if len({str(id_) for id_ in ids}) < len(ids):
+                fix = "Send each id once."
+                raise InvalidQuery(f"body.{place}", expected="every id once", got="an id twice", fix=fix)
+        return Rules(
+            tuple(str(id_) for id_ in self.pins),
+            frozenset(str(id_) for id_ in self.hides),
+            {str(one.id): one.add for one in self.boosts},
+        )
+
+
+class SearchBody(RuledBody):
     """One search; without a query, everything that passes the filters."""
 
     filters: list[dict[str, Any]] = Field(default_factory=list, description="All must hold.")
@@ -135,7 +172,8 @@ class SearchBody(RankBody):
                 fix="Narrow the search with filters instead of paging on.",
             )
         filters = parse_filters(self.filters, kind)
-        return SearchRequest(**self.rank_fields(tenant, kinds, arrived), filters=filters)
+        fields = self.rank_fields(tenant, kinds, arrived)
+        return SearchRequest(**fields, rules=self.rules(), explain=self.explain, filters=filters)
 
 
 class SimilarQuery(BaseModel):

@@ -12,7 +12,9 @@ _HIT: Final = {
     "engine_rank": 3,
     "fields": {"title": "BMW 320d Touring", "make": "BMW", "price": 8900.0},
     "parts": {"engine": 0.62, "relevance": 0.7311, "personal": 0.4616},
+    "contributions": {"engine": 0.62, "query": 0.742, "user": 0.4102, "signals": 0.0405},
 }
+_EXPLAINED: Final = ("parts", "contributions")
 _ANSWER: Final = {
     "hits": [_HIT],
     "total_candidates": 143,
@@ -31,6 +33,7 @@ _RERANKED: Final = {
             "score": 1.4627,
             "engine_rank": 2,
             "parts": {"engine": 0.5556, "relevance": 0.6482, "personal": 0.2589},
+            "contributions": {"engine": 0.5556, "query": 0.5914, "user": 0.2719, "signals": 0.0438},
         }
     ],
     "rank_id": "5a1f7a6e-02f3-4a5c-8f0e-7f6f0a3c9f11",
@@ -96,7 +99,7 @@ SEARCH: Final = _answers("Hits, best first.", _ANSWER, 404, 413, 422, 503)
 SIMILAR: Final = _answers(
     "Hits, nearest first.",
     _ANSWER
-    | {"hits": [{name: value for name, value in _HIT.items() if name != "parts"}], "ranked_by": "engine"}
+    | {"hits": [{name: value for name, value in _HIT.items() if name not in _EXPLAINED}], "ranked_by": "engine"}
     | {"history_used": 0},
     404,
     413,

@@ -9,11 +9,12 @@ from typing import Final
 import numpy as np
 
 from domain.features import History
-from domain.ports import SearchEngine
 from domain.search import Scope
 from domain.vectors import Array
+from rerank_service.candidate_vectors import CandidateVectors
+from rerank_service.deadline import Deadline
+from rerank_service.degraded import CannotRank, Degraded
 from rerank_service.request import PastEvent
-from rerank_service.retrieval import has_vector
 from rerank_service.shelf import RankingBundle
 
 #: The user tower reads this many events, the newest.
@@ -34,14 +35,21 @@ class Past:
         return tuple(id_ for one, id_ in self.items if one == kind)
 
 
+def telling_events(bundle: RankingBundle, events: Sequence[PastEvent]) -> list[PastEvent]:
+    """The newest 50 events that say anything, newest first."""
+    telling = [event for event in events if bundle.counts(event.action)]
+    return sorted(telling, key=lambda event: -event.timestamp)[:HISTORY_LENGTH]
+
+
 def read_history(
-    engine: SearchEngine,
+    vectors: CandidateVectors,
     generation_of: Callable[[str], str],
     *,
     scope: Scope,
     bundle: RankingBundle,
     events: Sequence[PastEvent],
     now: float,
+    deadline: Deadline,
 ) -> Past | None:
     """The newest 50 events that say anything, or None when none of them does.
 
@@ -49,38 +57,32 @@ def read_history(
     nothing. An item without a vector in the space is left out too.
 
     Args:
-        engine: where the items are.
+        vectors: where the items are read.
         generation_of: the generation that serves a kind for this tenant.
         scope: who asks.
         bundle: the only space whose vectors are read, and which actions say anything.
         events: in any order.
         now: seconds since 1970.
+        deadline: of the request.
+
+    Raises:
+        CannotRank: some of the items could not be read, or not in time.
     """
-    telling = [event for event in events if bundle.counts(event.action)]
-    newest = sorted(telling, key=lambda event: -event.timestamp)[:HISTORY_LENGTH]
-    vectors = _vectors(engine, generation_of, scope, bundle.space, newest)
-    used = [event for event in newest if (event.kind, event.id) in vectors]
+    newest = telling_events(bundle, events)
+    found: dict[tuple[str, str], Array] = {}
+    for kind in sorted({event.kind for event in newest}):
+        ids = list(dict.fromkeys(event.id for event in newest if event.kind == kind))
+        known = vectors.read(generation_of(kind), bundle.space, scope, ids, lambda _: deadline.remaining())
+        if known.error is not None:
+            late = isinstance(known.error, TimeoutError)
+            raise CannotRank(Degraded.DEADLINE if late else Degraded.HISTORY_UNAVAILABLE) from known.error
+        found |= {(kind, ids[index]): known.vectors[index] for index in np.flatnonzero(known.comparable)}
+    used = [event for event in newest if (event.kind, event.id) in found]
     if not used:
         return None
     history = bundle.history(
-        np.stack([vectors[event.kind, event.id] for event in used]),
+        np.stack([found[event.kind, event.id] for event in used]),
         [event.action for event in used],
         [max(0.0, now - event.timestamp) for event in used],
     )
     return Past(history, tuple(dict.fromkeys((event.kind, event.id) for event in used)))
-
-
-def _vectors(
-    engine: SearchEngine,
-    generation_of: Callable[[str], str],
-    scope: Scope,
-    space: str,
-    events: Sequence[PastEvent],
-) -> dict[tuple[str, str], Array]:
-    vectors = {}
-    for kind in sorted({event.kind for event in events}):
-        ids = list(dict.fromkeys(event.id for event in events if event.kind == kind))
-        for id_, candidate in engine.lookup(generation_of(kind), scope, ids).items():
-            if candidate.vector is not None and has_vector(candidate, space):
-                vectors[kind, id_] = candidate.vector
-    return vectors

@@ -18,6 +18,10 @@ class QueryVectors:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._recent: Recent[tuple[str, str], Array | None] = Recent(capacity)
 
+    def known(self, bundle: RankingBundle, text: str) -> bool:
+        """Whether `get` would not have to embed it."""
+        return bool(self._recent.known([(bundle.id, text)]))
+
     def get(self, bundle: RankingBundle, text: str) -> Array | None:
         """The text as the bundle embeds it, ``[128]``; None when it knows no token of it."""
         key = (bundle.id, text)

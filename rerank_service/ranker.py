@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from domain.errors import SidetowerError
-from domain.ports import SearchEngine
-from domain.search import Candidate
 from domain.vectors import Array
+from rerank_service.candidate_vectors import CandidateVectors
 from rerank_service.degraded import WRONG_SPACE_HIT, CannotRank, Degraded, Tally
 from rerank_service.history import Past, read_history
+from rerank_service.known import Known
 from rerank_service.query_vectors import QueryVectors
-from rerank_service.ranking import engine_order, rank
-from rerank_service.request import ENGINE, Answer, RankRequest
+from rerank_service.ranking import Ranked, in_engine_order, rank
+from rerank_service.request import ENGINE, RankRequest
 from rerank_service.shelf import RankingBundle
 from rerank_service.snapshot import Snapshot, Snapshots
 
@@ -27,17 +28,27 @@ PREPARATION_SHARE: Final = 0.5
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What became of one ranking."""
+
+    ranked: Ranked
+    #: As in `Answer`.
+    ranked_by: str
+    history_used: int = 0
+
+
 class Ranker:
     """Ranks candidates; blocking, safe to call from several threads.
 
     Args:
-        engine: where the items of histories are.
+        vectors: where the items of histories are read.
         snapshots: what a request is served from.
         tally: counts hits of a wrong space.
     """
 
-    def __init__(self, engine: SearchEngine, snapshots: Snapshots, tally: Tally) -> None:
-        self._engine = engine
+    def __init__(self, vectors: CandidateVectors, snapshots: Snapshots, tally: Tally) -> None:
+        self._vectors = vectors
         self._snapshots = snapshots
         self._tally = tally
         self._query_vectors = QueryVectors()
@@ -57,6 +68,8 @@ class Ranker:
         bundle = self._snapshots.model(snapshot, deadline.remaining(PREPARATION_SHARE))
         if not request.text:
             return bundle, None
+        if self._query_vectors.known(bundle, request.text):
+            return bundle, self._query_vectors.get(bundle, request.text)
         seconds = deadline.remaining(PREPARATION_SHARE)
         return bundle, self.within(seconds, lambda: self._query_vectors.get(bundle, request.text))
 
@@ -66,33 +79,51 @@ class Ranker:
         request: RankRequest,
         bundle: RankingBundle | None,
         query: Array | None,
-        candidates: list[Candidate],
-    ) -> Answer:
+        ids: Sequence[str],
+        scores: Sequence[float],
+        known: Known,
+    ) -> Outcome:
         """The candidates ranked, or in their own order where there is nothing to rank by.
+
+        Args:
+            snapshot: what the request is served from.
+            request: what to rank by.
+            bundle: from `prepare`, None where the model is not wanted.
+            query: from `prepare`.
+            ids: ``[n]`` of the candidates, best first.
+            scores: ``[n]`` of the engine.
+            known: ``[n]`` what can be compared.
 
         Raises:
             CannotRank: the model failed, or was not done within the deadline.
         """
-        in_order = Answer(tuple(engine_order(candidates)), ranked_by=ENGINE)
-        if bundle is None or request.weight == 0 or not candidates:
+        in_order = Outcome(in_engine_order(ids, scores, request.rules), ENGINE)
+        if bundle is None or request.weight == 0 or not ids:
             return in_order
-        wrong = sum(one.vector is not None and one.space != snapshot.space for one in candidates)
-        self._tally.add(WRONG_SPACE_HIT, times=wrong)
+        self._tally.add(WRONG_SPACE_HIT, times=known.of_other_spaces(snapshot.space))
 
-        def work() -> Answer:
-            past = self._past(snapshot, bundle, request) if request.history else None
+        def work() -> Outcome:
+            past = self.past(snapshot, bundle, request)
             if query is None and past is None:
                 if not request.text:
                     raise CannotRank(Degraded.HISTORY_UNKNOWN)
                 return in_order
             history = past.history if past else None
             acted = past.ids(snapshot.kind.name) if past else ()
-            hits = rank(candidates, bundle, query, history, request.weight, acted=acted)
-            return Answer(tuple(hits), ranked_by=bundle.id, history_used=len(history.items) if history else 0)
+            rules, weight, explain = request.rules, request.weight, request.explain
+            found = rank(ids, scores, known, bundle, query, history, weight, acted=acted, rules=rules, explain=explain)
+            return Outcome(found, bundle.id, len(history.items) if history else 0)
 
         return self.within(request.deadline.remaining(), work)
 
-    def _past(self, snapshot: Snapshot, bundle: RankingBundle, request: RankRequest) -> Past | None:
+    def past(self, snapshot: Snapshot, bundle: RankingBundle, request: RankRequest) -> Past | None:
+        """What the person did, as far as it says anything.
+
+        Raises:
+            CannotRank: it could not be read, or not in time.
+        """
+        if not request.history:
+            return None
         scope = request.scope
 
         def generation_of(kind: str) -> str:
@@ -103,7 +134,13 @@ class Ranker:
 
         try:
             return read_history(
-                self._engine, generation_of, scope=scope, bundle=bundle, events=request.history, now=time.time()
+                self._vectors,
+                generation_of,
+                scope=scope,
+                bundle=bundle,
+                events=request.history,
+                now=time.time(),
+                deadline=request.deadline,
             )
         except SidetowerError as error:
             raise CannotRank(Degraded.HISTORY_UNAVAILABLE) from error

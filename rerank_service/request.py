@@ -8,6 +8,7 @@ from typing import Final
 from domain.search import Filter, Hit, Scope
 from rerank_service.deadline import Deadline
 from rerank_service.degraded import Degraded
+from rerank_service.rules import NO_RULES, Rules
 
 #: Candidates that are ranked, whatever the page size.
 WINDOW: Final = 200
@@ -43,6 +44,10 @@ class RankRequest:
     #: 0 = the engine's order, 1 = the model's full say.
     weight: float = DEFAULT_WEIGHT
     deadline: Deadline = field(default_factory=Deadline)
+    #: What the host lays on top.
+    rules: Rules = NO_RULES
+    #: Tell what each group of inputs contributed.
+    explain: bool = False
 
     @property
     def wants_history(self) -> bool:

@@ -16,7 +16,7 @@ from rerank_service.bodies import (
     EventBody,
     Groups,
     HostId,
-    RankBody,
+    RuledBody,
     StrictBody,
     Text,
     past_events,
@@ -43,7 +43,7 @@ class CandidateBody(StrictBody):
     )
 
 
-class RerankBody(RankBody):
+class RerankBody(RuledBody):
     """Candidates of the caller's own engine, to be ranked for one person."""
 
     candidates: list[CandidateBody] = Field(
@@ -65,7 +65,8 @@ class RerankBody(RankBody):
             NotFound: there is no such kind.
         """
         offered = _offered([one.id for one in self.candidates], self._scores(), "body.candidates")
-        return RerankRequest(**self.rank_fields(tenant, kinds, arrived), offered=offered)
+        fields = self.rank_fields(tenant, kinds, arrived)
+        return RerankRequest(**fields, rules=self.rules(), explain=self.explain, offered=offered)
 
     def _scores(self) -> list[float]:
         scores = [one.score for one in self.candidates if one.score is not None]

@@ -11,15 +11,14 @@ import orjson
 from fastapi import APIRouter, Body, Response
 
 from domain.catalogue import Kind
-from domain.search import Hit
 from rerank_service import examples
 from rerank_service.addressing import TenantIfTold, required_tenant
 from rerank_service.error_answers import json_answer
 from rerank_service.json_route import JsonRoute
+from rerank_service.ranking import Ranked
 from rerank_service.relevance import Relevance
-from rerank_service.request import Answer
 from rerank_service.rerank_bodies import DocumentsBody, RerankBody, Shape
-from rerank_service.reranks import DocumentsAnswer, Reranks
+from rerank_service.reranks import DocumentsAnswer, Reranked, Reranks
 
 
 def rerank_routes(reranks: Reranks, kinds: Mapping[str, Kind]) -> APIRouter:
@@ -27,8 +26,8 @@ def rerank_routes(reranks: Reranks, kinds: Mapping[str, Kind]) -> APIRouter:
     router = APIRouter(prefix="/v1", route_class=JsonRoute, tags=["search"])
 
     async def ranked(body: RerankBody, tenant: str, arrived: float) -> Response:
-        answer = await reranks.rerank(body.request(tenant, kinds, arrived))
-        results = [_result(hit, body) for hit in answer.hits[: body.limit]]
+        answer = await reranks.places(body.request(tenant, kinds, arrived))
+        results = [_result(answer.ranked, place, body) for place in answer.ranked.order[: body.limit]]
         return json_answer({"results": results, "rank_id": str(uuid.uuid4()), **_told(answer, arrived)})
 
     async def documents(body: DocumentsBody, tenant: str, arrived: float) -> Response:
@@ -52,7 +51,7 @@ def rerank_routes(reranks: Reranks, kinds: Mapping[str, Kind]) -> APIRouter:
     return router
 
 
-def _told(answer: Answer | DocumentsAnswer, arrived: float) -> dict[str, Any]:
+def _told(answer: Reranked | DocumentsAnswer, arrived: float) -> dict[str, Any]:
     return {
         "ranked_by": answer.ranked_by or None,
         "degraded": answer.degraded.value if answer.degraded else None,
@@ -61,11 +60,16 @@ def _told(answer: Answer | DocumentsAnswer, arrived: float) -> dict[str, Any]:
     }
 
 
-def _result(hit: Hit, body: RerankBody) -> dict[str, Any]:
-    index = hit.engine_rank - 1
-    id_ = body.candidates[index].id
-    result = {"id": id_, "index": index, "score": hit.score, "engine_rank": hit.engine_rank}
-    return result | {"parts": dict(hit.parts)} if body.explain else result
+def _result(ranked: Ranked, place: int, body: RerankBody) -> dict[str, Any]:
+    result = {
+        "id": body.candidates[place].id,
+        "index": place,
+        "score": ranked.scores[place],
+        "engine_rank": place + 1,
+    }
+    if not body.explain:
+        return result
+    return result | {"parts": ranked.told_parts(place), "contributions": ranked.told_shares(place)}
 
 
 def _relevant(one: Relevance, body: DocumentsBody) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from domain.errors import NotFound, Unavailable
 from domain.ports import SearchEngine
 from domain.search import Candidate, Query, QueryVector
 from domain.vectors import Array
+from rerank_service.known import has_vector
 from rerank_service.request import WINDOW, SearchRequest, SimilarRequest
 from rerank_service.snapshot import Snapshot
 
@@ -76,11 +77,6 @@ def like_seed(
         limit=request.limit,
     )
     return engine.search(snapshot.generation, request.scope, query), by_vector
-
-
-def has_vector(candidate: Candidate, space: str) -> bool:
-    """Whether the candidate can be compared in this space."""
-    return candidate.vector is not None and candidate.space == space
 
 
 def _gone(snapshot: Snapshot) -> Unavailable:

@@ -93,4 +93,4 @@ def _plain(hit: Hit) -> dict[str, Any]:
 
 
 def _explained(hit: Hit) -> dict[str, Any]:
-    return _plain(hit) | {"parts": dict(hit.parts)}
+    return _plain(hit) | {"parts": dict(hit.parts), "contributions": dict(hit.contributions)}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from domain.ports import SearchEngine
 from domain.vectors import Array
+from rerank_service.candidate_vectors import CandidateVectors
 from rerank_service.degraded import CannotRank, Degraded, Tally
+from rerank_service.known import Known
 from rerank_service.ranker import Ranker
-from rerank_service.ranking import engine_order
+from rerank_service.ranking import in_engine_order
 from rerank_service.request import ENGINE, Answer, SearchRequest, SimilarRequest
 from rerank_service.retrieval import like_seed, retrieve, seed_of
 from rerank_service.shelf import RankingBundle
@@ -26,12 +28,14 @@ class Searches:
         self._engine = engine
         self._snapshots = snapshots
         self._tally = tally
-        #: The model's side of a request, for other doors that bring candidates of their own.
-        self.ranker = Ranker(engine, snapshots, tally)
+        #: Items that were compared lately, and the model's side of a request, for other doors too.
+        self.vectors = CandidateVectors(engine)
+        self.ranker = Ranker(self.vectors, snapshots, tally)
 
     def close(self) -> None:
         """Rank nothing more."""
         self.ranker.close()
+        self.vectors.close()
 
     def search(self, request: SearchRequest) -> Answer:
         """The ranked window; the engine's order when there is nothing to rank by or the model fails.
@@ -50,13 +54,16 @@ class Searches:
             except CannotRank as error:
                 trouble = error
         candidates = retrieve(self._engine, snapshot, request, query)
+        ids, scores = [one.key.id for one in candidates], [one.score for one in candidates]
         try:
             if trouble is not None:
                 raise trouble
-            return self.ranker.ranked(snapshot, request, bundle, query, candidates)
+            known = Known.of(candidates, snapshot.space)
+            found = self.ranker.ranked(snapshot, request, bundle, query, ids, scores, known)
         except CannotRank as error:
             self._tally.add(error.reason, error.__cause__)
-            return Answer(tuple(engine_order(candidates)), degraded=error.reason)
+            return Answer(in_engine_order(ids, scores, request.rules).hits(candidates), degraded=error.reason)
+        return Answer(found.ranked.hits(candidates), found.ranked_by, history_used=found.history_used)
 
     def similar(self, request: SimilarRequest) -> Answer:
         """The nearest items to one item, best first.
@@ -68,7 +75,8 @@ class Searches:
         snapshot = self._snapshots.take(request.kind, request.scope.tenant)
         seed = seed_of(self._engine, snapshot, request)
         candidates, by_vector = like_seed(self._engine, snapshot, request, seed)
-        hits = tuple(engine_order(candidates))
+        ranked = in_engine_order([one.key.id for one in candidates], [one.score for one in candidates])
+        hits = ranked.hits(candidates)
         if by_vector:
             return Answer(hits, ranked_by=ENGINE)
         self._tally.add(Degraded.SEED_PENDING)

@@ -11,7 +11,8 @@ from typing import Final
 from domain.errors import InvalidItem, NotFound
 from domain.items import ItemKey
 from domain.search import LEG_DEPTH, Candidate, Query, Scope
-from domain.versions import Creation, ItemOutcome, Outcome, StoredItem, VectorState
+from domain.versions import Changes, Creation, ItemOutcome, Outcome, StoredItem, VectorState
+from plugin.embedded.changes import read_changes
 from plugin.embedded.database import Database
 from plugin.embedded.documents import Rows, candidate, to_rows
 from plugin.embedded.generations import Place, place_of
@@ -132,6 +133,15 @@ class EmbeddedEngine:
             place = place_of(connection, generation)
             found = items_where(connection, place, condition, *values)
         return list(found.values())
+
+    def changes(self, generation: str, after: str = "") -> Changes:
+        """What was written after the call that gave this mark.
+
+        Raises:
+            NotFound: no such generation.
+        """
+        with self._database.reading() as connection:
+            return read_changes(connection, place_of(connection, generation), after)
 
     def refresh(self, generation: str) -> None:
         """Nothing to wait for: a write is searchable when it returns.

@@ -14,8 +14,9 @@ from domain.errors import Busy, InvalidItem, InvalidQuery, SidetowerError
 from domain.items import ItemKey
 from domain.releases import Generation
 from domain.search import LEG_DEPTH, Candidate, Query, QueryVector, Scope, fuse
-from domain.versions import Creation, ItemOutcome, Outcome, StoredItem, VectorState, judge, onto
+from domain.versions import Changes, Creation, ItemOutcome, Outcome, StoredItem, VectorState, judge, onto
 from plugin.opensearch.bulk import send
+from plugin.opensearch.changes import read_changes
 from plugin.opensearch.client import as_exception, counterpart, dumped, told
 from plugin.opensearch.documents import document_id, from_document, to_candidate, to_document
 from plugin.opensearch.generations import read_generation
@@ -108,6 +109,12 @@ class OpenSearchEngine:
             body = scan_body(after, min(limit, _LARGEST_PAGE), state, outside)
             answer = self._client.search(index=self._index(generation), body=body)
         return [from_document(kind, hit["_source"], hit["_version"]) for hit in answer["hits"]["hits"]]
+
+    def changes(self, generation: str, after: str = "") -> Changes:
+        """What was written after the call that gave this mark."""
+        kind = self._generation(generation).kind
+        with self._told("changes", generation):
+            return read_changes(self._client, self._index(generation), kind, after)
 
     def refresh(self, generation: str) -> None:
         """Make everything written so far searchable."""

@@ -233,6 +233,7 @@ class EngineReadContract(EngineBase):
             lambda: engine.lookup(missing, tiny.scope(), ["a"]),
             lambda: engine.search(missing, tiny.scope(), tiny.by_vector(text="red")),
             lambda: engine.scan(missing),
+            lambda: engine.changes(missing),
             lambda: engine.refresh(missing),
             lambda: generations.counts(missing),
         ]

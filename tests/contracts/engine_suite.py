@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.contracts.engine_changes_suite import EngineChangesContract
 from tests.contracts.engine_filter_suite import EngineFilterContract, EngineWallContract
 from tests.contracts.engine_read_suite import EngineReadContract
 from tests.contracts.engine_repair_suite import EngineRepairContract
@@ -13,6 +14,7 @@ class EngineContract(
     EngineWriteContract,
     EngineRepairContract,
     EngineReadContract,
+    EngineChangesContract,
     EngineTextContract,
     EngineVectorContract,
     EngineFilterContract,

@@ -13,6 +13,7 @@ from domain.features import History, Scores
 from domain.ports import SearchEngine
 from domain.search import Candidate, Query, Scope
 from domain.vectors import Array
+from domain.versions import Changes
 from tests.support.toy_bundle import ToyBundle, ToyTextEncoder
 
 WARM_ITEMS = 2
@@ -62,7 +63,7 @@ class OneCallFails:
 
     def __init__(self, engine: SearchEngine, failing: str) -> None:
         self._engine = engine
-        self._failing = failing
+        self.failing = failing
 
     def search(self, generation: str, scope: Scope, query: Query) -> list[Candidate]:
         self._check("search")
@@ -72,8 +73,12 @@ class OneCallFails:
         self._check("lookup")
         return self._engine.lookup(generation, scope, ids)
 
+    def changes(self, generation: str, after: str = "") -> Changes:
+        self._check("changes")
+        return self._engine.changes(generation, after)
+
     def _check(self, call: str) -> None:
-        if call == self._failing:
+        if call == self.failing:
             raise Unavailable("search engine", expected="an answer", got="none", fix="Start it.")
 
 

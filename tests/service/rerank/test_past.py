@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 
 from domain.search import Scope
+from rerank_service.candidate_vectors import CandidateVectors
+from rerank_service.deadline import Deadline
 from rerank_service.history import Past, read_history
 from rerank_service.request import PastEvent
 from tests.service.rerank.world import World
@@ -14,12 +16,13 @@ from tests.support.toy_bundle import ToyBundle
 
 def past(world: World, *events: PastEvent, audiences: Sequence[str] = ()) -> Past | None:
     return read_history(
-        world.engine,
+        CandidateVectors(world.engine),
         lambda kind: f"{kind}-g1",
         scope=Scope("north", frozenset(audiences)),
         bundle=ToyBundle(),
         events=events,
         now=time.time(),
+        deadline=Deadline(10.0),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 
 from domain.features import History, Scores
 from domain.items import Item, ItemKey
-from domain.search import Candidate
+from domain.search import Candidate, Hit
 from domain.vectors import DIMENSIONS, Array
 from rerank_service.degraded import CannotRank, Degraded
-from rerank_service.ranking import engine_order, engine_terms, rank
+from rerank_service.known import Known
+from rerank_service.ranking import engine_terms, in_engine_order
+from rerank_service.ranking import rank as rank_places
 from tests.support.toy_bundle import ToyBundle, ToyManifest
 
 
@@ -34,14 +37,26 @@ def history_of(*vectors: Array) -> History:
     return ToyBundle().history(np.stack(vectors), ["view"] * len(vectors), [0.0] * len(vectors))
 
 
+def rank(
+    candidates: list[Candidate],
+    bundle: ToyBundle,
+    query: Array | None,
+    history: History | None,
+    weight: float,
+    **more: Any,
+) -> tuple[Hit, ...]:
+    ids, scores = [one.key.id for one in candidates], [one.score for one in candidates]
+    known = Known.of(candidates, bundle.space)
+    return rank_places(ids, scores, known, bundle, query, history, weight, **more).hits(candidates)
+
+
 def test_engine_terms_are_scaled_between_lowest_and_highest() -> None:
-    terms = engine_terms([candidate("a", 7.0, None), candidate("b", 4.0, None), candidate("c", 3.0, None)])
-    assert terms == [(7 - 3) / (7 - 3), (4 - 3) / (7 - 3), (3 - 3) / (7 - 3)]
+    assert engine_terms([7.0, 4.0, 3.0]).tolist() == [(7 - 3) / (7 - 3), (4 - 3) / (7 - 3), (3 - 3) / (7 - 3)]
 
 
 def test_equal_engine_scores_say_nothing() -> None:
-    assert engine_terms([candidate("a", 2.5, None), candidate("b", 2.5, None)]) == [0.0, 0.0]
-    assert engine_terms([]) == []
+    assert engine_terms([2.5, 2.5]).tolist() == [0.0, 0.0]
+    assert engine_terms([]).tolist() == []
 
 
 def test_score_is_engine_plus_weight_times_relevance_and_gated_personal() -> None:
@@ -163,7 +178,7 @@ def test_the_result_is_a_permutation_where_items_without_vector_keep_their_place
 @given(rows=ROWS)
 def test_engine_order_is_the_candidates_bit_for_bit(rows: list[tuple[float, object]]) -> None:
     candidates = candidates_of(rows)
-    found = engine_order(candidates)
+    found = in_engine_order([one.key.id for one in candidates], [one.score for one in candidates]).hits(candidates)
     assert [(hit.item, hit.score) for hit in found] == [(one.item, one.score) for one in candidates]
     assert [hit.engine_rank for hit in found] == list(range(1, len(candidates) + 1))
     assert all(sum(hit.parts.values()) == hit.score for hit in found)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.service.rerank.faults import OneCallFails
 from tests.service.rerank.test_errors import error_of
 from tests.service.rerank.world import LISTING, World, fill, listing, seen
 from tests.support.service_client import ServiceClient
@@ -253,14 +254,18 @@ def test_weight_nothing_is_the_callers_order(whole: ServiceClient, ids: list[str
 def test_a_request_is_read_from_one_lookup(world: World) -> None:
     calls: list[list[str]] = []
 
-    class Counting:
-        def lookup(self, generation: str, scope: Any, ids: list[str]) -> Any:
+    class Counting(OneCallFails):
+        def lookup(self, generation: str, scope: Any, ids: Any) -> Any:
             calls.append(list(ids))
-            return world.engine.lookup(generation, scope, ids)
+            return super().lookup(generation, scope, ids)
 
-    client = ServiceClient(world.app(engine=Counting()))
-    client.rerank("n1", "nowhere", "x" * 450, query="red")
-    assert calls == [["n1", "nowhere"]]
+    client = ServiceClient(world.app(engine=Counting(world.engine, "")))
+    told = ["n1", "nowhere", "x" * 450]
+    first = client.rerank(*told, query="red", history=seen("n4", "n1"))
+    assert calls == [["n1", "nowhere", "n4"]]
+    again = client.rerank(*told, query="red", history=seen("n4", "n1"))
+    assert calls == [["n1", "nowhere", "n4"]]
+    assert [one["id"] for one in again["results"]] == [one["id"] for one in first["results"]]
 
 
 def test_a_body_of_a_megabyte_is_refused(north: ServiceClient, tmp_path: Path) -> None:

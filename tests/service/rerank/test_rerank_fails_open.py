@@ -12,6 +12,7 @@ import pytest
 
 from domain.errors import BundleRefused, Unavailable
 from domain.search import Scope
+from rerank_service.candidate_vectors import CandidateVectors
 from rerank_service.degraded import Tally
 from rerank_service.document_vectors import BATCH
 from rerank_service.engine_pool import EnginePool
@@ -231,14 +232,15 @@ def test_a_process_with_too_much_to_do_answers_at_once(world: World) -> None:
     tally = Tally()
     shelf = BundleShelf(world.bundle, capacity=2)
     snapshots = Snapshots(KINDS, world.releases.get, world.spaces.get, shelf)
-    ranker = Ranker(world.engine, snapshots, tally)
+    vectors = CandidateVectors(world.engine)
+    ranker = Ranker(vectors, snapshots, tally)
     pool = EnginePool(max_inside=0)
-    reranks = Reranks(world.engine, snapshots, ranker, pool, tally)
+    reranks = Reranks(vectors, snapshots, ranker, pool, tally)
     request = RerankRequest("listing", Scope("north"), text="red", offered=(Offered("n5", 2.0), Offered("n1", 1.0)))
     answer = asyncio.run(reranks.rerank(request))
     assert (answer.degraded, [hit.score for hit in answer.hits]) == ("busy", [2.0, 1.0])
     assert tally.counts() == {"busy": 1}
-    for closing in (pool, ranker, shelf):
+    for closing in (pool, ranker, vectors, shelf):
         closing.close()
 
 
