@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from recommender.bundle import Bundle
     from recommender.evaluation.comparison import Comparison
     from recommender.evaluation.intervals import Interval
+    from recommender.evaluation.item_map import ItemMap
     from recommender.evaluation.measure import Place
     from sidetower.parts import Parts
 
@@ -65,6 +66,7 @@ class Evaluation:
     tuned: Mapping[str, Mapping[str, float | str]]
     #: The manifest's own figures.
     training: Mapping[str, Any]
+    map: ItemMap
     #: What keeps the figures from being believed.
     doubts: Sequence[str] = field(default_factory=list)
 
@@ -96,6 +98,7 @@ def evaluate(parts: Parts, kind: Kind, events: Sequence[Event], question: Questi
     """
     from recommender.evaluation.comparison import compare
     from recommender.evaluation.intervals import intervals
+    from recommender.evaluation.item_map import map_items
     from recommender.evaluation.measure import OURS, Measured, measure, windowed_name
 
     pointer = steps(parts, kind).release().default
@@ -103,14 +106,7 @@ def evaluate(parts: Parts, kind: Kind, events: Sequence[Event], question: Questi
     places = [place for place in read_places(parts, pointer.generation, bundle, tell) if place.items]
     splits = {place.tenant: _split(bundle, place, events, question) for place in places}
     asked = [place for place in places if splits[place.tenant].reported]
-    cases = sum(len(splits[place.tenant].reported) for place in asked)
-    if cases < FEWEST_CASES:
-        raise ConfigurationError(
-            "events",
-            expected=f"at least {FEWEST_CASES} people to ask about, of the 15 % that are reported on",
-            got=str(cases),
-            fix="Collect more events of people with two items or more; until then the answer is not known.",
-        )
+    _check_enough(sum(len(splits[place.tenant].reported) for place in asked))
     parted = [
         measure(bundle, place, splits[place.tenant], question.window, tell, tenants=len(asked)) for place in asked
     ]
@@ -127,8 +123,23 @@ def evaluate(parts: Parts, kind: Kind, events: Sequence[Event], question: Questi
         window_recall=intervals(measured.window[:, np.newaxis])[0],
         tuned=measured.tuned,
         training=bundle.manifest.metrics,
+        map=map_items(
+            [item for place in places for item in place.items],
+            np.concatenate([place.vectors for place in places]),
+            kind.title,
+        ),
         doubts=doubts(bundle.id, bundle.manifest.metrics, question.since),
     )
+
+
+def _check_enough(cases: int) -> None:
+    if cases < FEWEST_CASES:
+        raise ConfigurationError(
+            "events",
+            expected=f"at least {FEWEST_CASES} people to ask about, of the 15 % that are reported on",
+            got=str(cases),
+            fix="Collect more events of people with two items or more; until then the answer is not known.",
+        )
 
 
 def doubts(bundle: str, metrics: Mapping[str, Any], since: float | None) -> list[str]:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+import orjson
 import typer
 
 from domain.errors import InvalidItem, InvalidQuery, Unavailable
@@ -35,6 +36,7 @@ def evaluate(
     people: Annotated[int, typer.Option(min=1, help="People of each tenant that are asked about at most.")] = 1_000,
     window: Annotated[int, typer.Option(min=20, max=1_000, help="Items retrieved before they are ranked.")] = 200,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File for the figures, as JSON.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", "-r", help="File for a report in HTML.")] = None,
     as_json: output.JsonFlag = False,
 ) -> None:
     """Measure a bundle beside baselines, on people whom the baselines did not learn from.
@@ -56,7 +58,11 @@ def evaluate(
         found = evaluating.evaluate(parts, chosen, read.events, question, staged(bar))
     document = found.to_document() | {"events": len(read.events), "broken": read.broken}
     if out is not None:
-        _write(out, document)
+        _write(out, orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+    if report is not None:
+        from sidetower.report.page import page
+
+        _write(report, page(found).encode())
     if as_json:
         output.print_json(document)
     else:
@@ -78,11 +84,9 @@ def _moment(since: str) -> float | None:
         raise InvalidQuery("--since", expected=error.expected, got=error.got, fix=error.fix) from error
 
 
-def _write(path: Path, document: object) -> None:
-    import orjson
-
+def _write(path: Path, content: bytes) -> None:
     try:
-        path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n")
+        path.write_bytes(content)
     except OSError as error:
         fix = "Name a file in a folder that exists and may be written."
         raise Unavailable(str(path), expected="a file that can be written", got=str(error), fix=fix) from error

@@ -42,7 +42,7 @@ def asked(first_index: FirstIndex, tmp_path_factory: pytest.TempPathFactory) -> 
 def told(asked: House) -> dict[str, Any]:
     """What it answers about the bundle that serves, which learnt from nobody."""
     document: dict[str, Any] = asked.json(
-        "evaluate", "--events", "events.jsonl", "--tenant", "north", "--out", "figures.json"
+        "evaluate", "--events", "events.jsonl", "--tenant", "north", "--out", "figures.json", "--report", "report.html"
     )
     return document
 
@@ -62,6 +62,13 @@ def test_every_item_was_ranked_and_the_figures_are_in_the_file(
     assert told["items"] == len(first_index.documents)
     assert told["events"] == PEOPLE * LIKED
     assert json.loads((asked.folder / "figures.json").read_text()) == told
+
+
+def test_the_report_is_a_page_about_this_bundle(told: dict[str, Any], asked: House) -> None:
+    text = (asked.folder / "report.html").read_text()
+    assert text.startswith("<!doctype html>")
+    assert f"<h1>{told['bundle']}</h1>" in text
+    assert "coloured by make" in text
 
 
 def test_people_read_a_table_and_a_sentence_for_each_slice(asked: House) -> None:

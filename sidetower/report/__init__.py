@@ -1,0 +1,1 @@
+"""Reports that people open in a browser: one file, no network, no script."""
