@@ -17,6 +17,7 @@ from recommender.features import FeatureBuilder, text_only
 from recommender.manifest import (
     COPY_AGAIN,
     ITEM_TOWER_FILE,
+    RELEVANCE_FILE,
     SCORER_FILE,
     USER_TOWER_FILE,
     Manifest,
@@ -26,6 +27,7 @@ from recommender.neighbour_file import NEIGHBOURS_FILE, NeighbourTables, read_ne
 from recommender.signals import read_signals
 from recommender.text_encoder import ENCODER_FILE, OnnxTextEncoder
 from recommender.towers import OnnxItemTower, OnnxScorer, OnnxUserTower
+from recommender.words import WORDS_FILE, QueryWords, read_words
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Bundle:
     user_tower: UserTower
     scorer: Scorer
     neighbours: NeighbourTables = field(default_factory=NeighbourTables)
+    #: Finds queries in items, for the relevance that was trained on judgments.
+    words: QueryWords | None = None
 
     @cached_property
     def id(self) -> str:
@@ -59,9 +63,13 @@ class Bundle:
         """Items to vectors."""
         return BundleEmbedder(self.space, self.features, self.item_tower)
 
-    def signals(self, candidates: Sequence[Candidate], history: Sequence[str] = ()) -> Array:
+    def signals(self, candidates: Sequence[Candidate], history: Sequence[str] = (), text: str = "") -> Array:
         """What the scorer reads of n candidates beside their vectors ``[n, s]`` (`read_signals`)."""
-        return read_signals(self.manifest.signals, self.neighbours, candidates, history)
+        asked = None
+        if self.words is not None and text and candidates:
+            title = self.manifest.schema.kind(candidates[0].item.key.kind).texts[0]
+            asked = self.words.columns(text, candidates, title)
+        return read_signals(self.manifest.signals, self.neighbours, candidates, history, asked)
 
     def counts(self, action: str) -> bool:
         """Whether an action says anything about taste."""
@@ -116,14 +124,15 @@ def open_networks(folder: Path, manifest: Manifest, threads: int = 1) -> Bundle:
             got=str(encoder.dimension),
             fix="Build the bundle anew.",
         )
-    counted = NEIGHBOURS_FILE in manifest.files
+    counted, judged = NEIGHBOURS_FILE in manifest.files, RELEVANCE_FILE in manifest.files
     return Bundle(
         manifest=manifest,
         encoder=encoder,
         item_tower=OnnxItemTower(folder / ITEM_TOWER_FILE, threads),
         user_tower=OnnxUserTower(folder / USER_TOWER_FILE, threads),
-        scorer=OnnxScorer(folder / SCORER_FILE, threads),
+        scorer=OnnxScorer(folder / SCORER_FILE, threads, folder / RELEVANCE_FILE if judged else None),
         neighbours=read_neighbours(folder / NEIGHBOURS_FILE) if counted else NeighbourTables(),
+        words=read_words(folder / WORDS_FILE) if judged else None,
     )
 
 

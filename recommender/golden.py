@@ -12,6 +12,7 @@ import numpy as np
 
 from domain.errors import BundleRefused
 from domain.items import EVERYONE, Item, ItemKey
+from domain.search import Candidate
 from domain.vectors import Array
 from recommender.bundle import Bundle, load_bundle
 from recommender.manifest import GOLDEN_FILE
@@ -83,7 +84,7 @@ def compute(bundle: Bundle, document: Mapping[str, Any]) -> dict[str, Any]:
     shape = (len(items), len(bundle.manifest.signals))
     signals = np.array(document.get("signals", np.zeros(shape)), np.float32).reshape(shape)
     scores = bundle.scorer.score(query, user, vectors, signals)
-    return {
+    found = {
         "passages": [list(bundle.features.passages(item)) for item in items],
         "text": _plain(features.text),
         "category_ids": features.category_ids.tolist(),
@@ -99,6 +100,14 @@ def compute(bundle: Bundle, document: Mapping[str, Any]) -> dict[str, Any]:
         "gate": round(scores.gate, 7),
         "personal": _plain(scores.personal),
     }
+    if bundle.words is not None:
+        titles = [bundle.manifest.schema.kind(item.key.kind).texts[0] for item in items]
+        rows = [
+            bundle.words.columns(document["query"], [Candidate(item, 0.0, row)], title)
+            for row, (item, title) in enumerate(zip(items, titles, strict=True))
+        ]
+        found["query_signals"] = _plain(np.concatenate(rows))
+    return found
 
 
 def verify_bundle(folder: Path) -> None:

@@ -20,8 +20,10 @@ MANIFEST_FILE: Final = "manifest.json"
 ITEM_TOWER_FILE: Final = "item_tower.onnx"
 USER_TOWER_FILE: Final = "user_tower.onnx"
 SCORER_FILE: Final = "scorer.onnx"
+#: Of bundles that were trained on judgments.
+RELEVANCE_FILE: Final = "relevance.onnx"
 GOLDEN_FILE: Final = "golden.json"
-#: Every file of a bundle but the manifest, which holds their checksums.
+#: The files that every bundle has beside the manifest, which holds their checksums.
 PART_FILES: Final = (ENCODER_FILE, TOKENIZER_FILE, ITEM_TOWER_FILE, USER_TOWER_FILE, SCORER_FILE, GOLDEN_FILE)
 
 

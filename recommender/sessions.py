@@ -39,7 +39,7 @@ class OnnxSession:
             raise BundleRefused(
                 str(path), expected="a network in ONNX format", got=str(error)[:200], fix="Build the bundle anew."
             ) from error
-        self.inputs = tuple(one.name for one in self._session.get_inputs())
+        self.inputs = {one.name: one.shape for one in self._session.get_inputs()}
         self.outputs = {one.name: one.shape for one in self._session.get_outputs()}
 
     def run(self, **feed: Any) -> dict[str, Any]:

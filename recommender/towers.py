@@ -64,22 +64,39 @@ class OnnxUserTower:
 class OnnxScorer:
     """Vectors and signals to scores.
 
+    The first columns of the signals are those of the scorer's own network, the last ones those of the network that
+    was trained on judgments.
+
     Args:
         path: the ``.onnx`` file.
         threads: threads of one call.
+        judged: the ``.onnx`` file of the relevance that was trained on judgments, where there is one.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, path: Path, threads: int = 1, judged: Path | None = None) -> None:
         self._session = OnnxSession(path, threads)
+        self._judged = None if judged is None else OnnxSession(judged, threads)
+        #: Columns of signals that the scorer's own network reads.
+        self.columns = _columns(self._session)
 
     def score(self, query: Array | None, user: Array | None, items: Array, signals: Array) -> Scores:
         """Scores of n candidates; personal is exactly 0 without a user, relevance without a query."""
-        found = self._session.run(query=_or_zero(query), user=_or_zero(user), items=items, signals=signals)
+        own = signals[:, : self.columns]
+        found = self._session.run(query=_or_zero(query), user=_or_zero(user), items=items, signals=own)
+        relevance = found["relevance"]
+        if self._judged is not None and query is not None:
+            last = signals[:, signals.shape[1] - _columns(self._judged) :]
+            relevance = self._judged.run(query=query, items=items, signals=last)["relevance"]
         return Scores(
-            relevance=np.asarray(found["relevance"], np.float32),
+            relevance=np.asarray(relevance, np.float32),
             gate=float(np.asarray(found["gate"]).reshape(())),
             personal=np.asarray(found["personal"], np.float32),
         )
+
+
+def _columns(session: OnnxSession) -> int:
+    """Columns of signals that a network reads."""
+    return int(session.inputs["signals"][1]) if "signals" in session.inputs else 0
 
 
 def _or_zero(vector: Array | None) -> Array:

@@ -86,6 +86,7 @@ def rank(
     history: History | None,
     weight: float,
     *,
+    text: str = "",
     acted: Sequence[str] = (),
     rules: Rules = NO_RULES,
     explain: bool = False,
@@ -104,6 +105,7 @@ def rank(
         query: ``[128]`` or None.
         history: what the person did, or None.
         weight: 0 to 1.
+        text: the query, for the signals that look for it in items.
         acted: ids of the history's items of the candidates' kind, for the signals that count neighbours.
         rules: what the host lays on top.
         explain: tell what each group of inputs contributed.
@@ -117,7 +119,7 @@ def rank(
     candidates = [one for index in moving if (one := known.candidates[index]) is not None]
     whole = len(moving) == len(ids)
     vectors = known.vectors if whole else known.vectors[moving]
-    inputs = Inputs(bundle, query, history, vectors, bundle.signals(candidates, acted))
+    inputs = Inputs(bundle, query, history, vectors, bundle.signals(candidates, acted, text))
     found = scored(inputs)
     parts = {"engine": engine_terms(engine_scores)}
     parts |= {name: np.zeros(len(ids)) for name in ("relevance", "personal")}

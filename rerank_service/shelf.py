@@ -81,12 +81,13 @@ class RankingBundle(Protocol):
         """Whether an action says anything about taste."""
         ...
 
-    def signals(self, candidates: Sequence[Candidate], history: Sequence[str] = ()) -> Array:
+    def signals(self, candidates: Sequence[Candidate], history: Sequence[str] = (), text: str = "") -> Array:
         """What the scorer reads of n candidates of one tenant and kind beside their vectors ``[n, s]``.
 
         Args:
             candidates: in any order.
             history: ids of the items of the same kind that the person acted upon.
+            text: the query, empty without.
         """
         ...
 

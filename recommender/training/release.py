@@ -1,4 +1,4 @@
-"""The normal release: user tower, scorer and neighbours trained into the frozen item space of a bundle."""
+"""The normal release: taste, relevance or both trained into the frozen item space of a bundle."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ from recommender.bundle import Bundle, load_bundle, open_networks
 from recommender.evaluation.metrics import judge, ranking
 from recommender.golden import golden_items, write_golden
 from recommender.history import SECONDS_OF_A_DAY
-from recommender.manifest import GOLDEN_FILE, PART_FILES, SCORER_FILE, USER_TOWER_FILE, Manifest, file_hash
+from recommender.manifest import GOLDEN_FILE, RELEVANCE_FILE, SCORER_FILE, USER_TOWER_FILE, Manifest, file_hash
 from recommender.neighbour_file import NEIGHBOURS_FILE, NeighbourTables, write_neighbours
 from recommender.neighbours import SIGNALS, find_neighbours
+from recommender.towers import OnnxScorer
 from recommender.training.bootstrap import Progress
 from recommender.training.descent import Course, Descent
 from recommender.training.frameworks import load_tensorflow
+from recommender.training.relevance import JudgedQuery, TrainedRelevance, train_relevance
 from recommender.training.taste import CANDIDATES, CaseMaker, Cases, People
 from recommender.training.taste_export import export_taste_scorer, export_taste_tower
 from recommender.training.taste_networks import TasteNetworks, spread_of
+from recommender.words import WORDS_FILE
 
 BATCH: Final = 32
 EPOCHS: Final = 10
@@ -56,31 +59,81 @@ def train_release(
     out: Path,
     progress: Progress | None = None,
     settings: Settings | None = None,
+    *,
+    judged: Sequence[JudgedQuery] = (),
 ) -> Path:
-    """A bundle of the same space whose user tower, scorer and neighbours learnt from these events.
+    """A bundle of the same space that learnt from events, from judgments, or from both.
 
-    No item needs a new vector. People are trained on together, whatever their tenant; neighbours stay apart.
+    Events teach user tower, the personal part of the scorer and neighbours, judgments the relevance. What nothing is
+    given for stays as the base has it. No item needs a new vector. People are trained on together, whatever their
+    tenant; neighbours stay apart.
 
     Args:
         base: folder of the bundle whose space is kept.
-        items: what the events are about; events on other items are left out.
+        items: what events and judgments are about; events on other items are left out.
         events: what people did, in any order.
         out: the new bundle's folder is made in this one.
         progress: told what is being done, how far it is and how far it goes.
         settings: epochs, seed and checkpoint.
+        judged: queries with their judged candidates.
 
     Returns:
         The bundle's folder, named by its id.
 
     Raises:
-        ConfigurationError: fewer than 50 people did something with two items or more, or the training extra is not
-            installed.
+        ConfigurationError: fewer than 50 people did something with two items or more, fewer than 30 queries tell
+            anything, or the training extra is not installed.
         BundleRefused: the base is damaged, or an exported network does not compute what it should.
     """
     load_tensorflow()
     tell = progress or (lambda _stage, _done, _total: None)
     settings = settings or Settings()
     bundle = load_bundle(base)
+    taste = _train_taste(bundle, items, events, settings, tell) if events or not judged else None
+    relevance = train_relevance(bundle, items, judged, settings.seed, tell) if judged else None
+    made_anew = {GOLDEN_FILE}
+    made_anew |= {USER_TOWER_FILE, SCORER_FILE, NEIGHBOURS_FILE} if taste else set()
+    made_anew |= {RELEVANCE_FILE, WORDS_FILE} if relevance else set()
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".building-") as name:
+        folder = Path(name) / "bundle"
+        folder.mkdir()
+        for part in bundle.manifest.files:
+            if part not in made_anew:
+                shutil.copyfile(base / part, folder / part)
+        tell("exporting the networks", 0, 1)
+        if taste:
+            taste.write(folder)
+        if relevance:
+            relevance.write(folder)
+        tell("exporting the networks", 1, 1)
+        manifest = _describe(folder, base, bundle.manifest, items, taste, relevance)
+        target = out / manifest.bundle
+        if not target.exists():
+            folder.rename(target)
+    return target
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Taste:
+    """What events taught."""
+
+    networks: TasteNetworks
+    #: Standard deviation of the personal score over a person's candidates.
+    spread: float
+    neighbours: NeighbourTables
+    course: Course
+
+    def write(self, folder: Path) -> None:
+        """Write its files into the bundle's folder."""
+        export_taste_tower(self.networks, folder / USER_TOWER_FILE)
+        export_taste_scorer(self.networks, self.spread, folder / SCORER_FILE)
+        write_neighbours(folder / NEIGHBOURS_FILE, self.neighbours)
+
+
+def _train_taste(
+    bundle: Bundle, items: Sequence[Item], events: Sequence[Event], settings: Settings, tell: Progress
+) -> _Taste:
     places = people_of(bundle, items, events, tell)
     several = sum(len(one) > 1 for people in places.values() for one in people.rows)
     if several < FEWEST_PEOPLE:
@@ -95,23 +148,7 @@ def train_release(
     for done, (place, people) in enumerate(places.items()):
         tell("counting neighbours", done, len(places))
         tables[place] = find_neighbours(people.ids, people.pairs())
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out, prefix=".building-") as name:
-        folder = Path(name) / "bundle"
-        folder.mkdir()
-        for part in PART_FILES:
-            if part not in {USER_TOWER_FILE, SCORER_FILE, GOLDEN_FILE}:
-                shutil.copyfile(base / part, folder / part)
-        tell("exporting the networks", 0, 2)
-        export_taste_tower(networks, folder / USER_TOWER_FILE)
-        tell("exporting the networks", 1, 2)
-        export_taste_scorer(networks, spread, folder / SCORER_FILE)
-        write_neighbours(folder / NEIGHBOURS_FILE, NeighbourTables(tables))
-        manifest = _describe(folder, bundle.manifest, items, course)
-        target = out / manifest.bundle
-        if not target.exists():
-            folder.rename(target)
-    return target
+    return _Taste(networks, spread, NeighbourTables(tables), course)
 
 
 def people_of(
@@ -197,16 +234,35 @@ def _held_out(networks: TasteNetworks, vectors: Any, cases: Cases) -> float:
     return float(found.ndcg.mean() + found.recall.mean())
 
 
-def _describe(folder: Path, base: Manifest, items: Sequence[Item], course: Course) -> Manifest:
+def _describe(
+    folder: Path,
+    base: Path,
+    before: Manifest,
+    items: Sequence[Item],
+    taste: _Taste | None,
+    relevance: TrainedRelevance | None,
+) -> Manifest:
     files = {path.name: file_hash(path) for path in sorted(folder.iterdir())}
-    metrics = {
-        "trained_from": base.bundle,
-        "epochs": len(course.metrics),
-        "loss": [round(one, 4) for one in course.losses],
-        "held_out": [round(one, 4) for one in course.metrics],
-    }
+    own = OnnxScorer(base / SCORER_FILE).columns
+    signals = (
+        *(SIGNALS if taste else before.signals[:own]),
+        *(relevance.signals if relevance else before.signals[own:]),
+    )
+    metrics = dict(before.metrics) | {"trained_from": before.bundle}
+    if taste:
+        metrics |= {
+            "epochs": len(taste.course.metrics),
+            "loss": [round(one, 4) for one in taste.course.losses],
+            "held_out": [round(one, 4) for one in taste.course.metrics],
+        }
+    if relevance:
+        metrics["relevance"] = relevance.metrics()
     manifest = replace(
-        base, files=files, signals=SIGNALS, created_at=datetime.now(UTC).isoformat(timespec="seconds"), metrics=metrics
+        before,
+        files=files,
+        signals=signals,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        metrics=metrics,
     )
     manifest = replace(manifest, user_tower_space=manifest.space, scorer_space=manifest.space)
     write_golden(folder, open_networks(folder, manifest), golden_items(manifest.schema, items))

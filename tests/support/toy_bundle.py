@@ -79,7 +79,7 @@ class ToyBundle:
         """Whether it says anything; impressions do not."""
         return ACTIONS.get(action, 1.0) > 0
 
-    def signals(self, candidates: Sequence[Candidate], history: Sequence[str] = ()) -> Array:
+    def signals(self, candidates: Sequence[Candidate], history: Sequence[str] = (), text: str = "") -> Array:
         """The items' own signals ``[n, s]``."""
         names = self.manifest.signals
         rows = [[candidate.item.signals.get(name, 0.0) for name in names] for candidate in candidates]
