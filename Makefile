@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-nightly check install-demo install-test install-text bench-catalogues bench-similar bench-kill bench-quality bench-indexing bench-freshness bench-large bench-oracle
+.PHONY: help demo test test-nightly check install-demo install-test install-text bench-catalogues bench-similar bench-kill bench-parity bench-quality bench-indexing bench-freshness bench-large bench-oracle bench-latency
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
@@ -58,6 +58,9 @@ bench-similar: $(VENV)/.test ## similar articles against the writers' links, bes
 bench-quality: $(VENV)/.test ## ranking quality on real data beside tuned baselines, with intervals
 	$(BIN)/python -m benchmarks.quality
 
+bench-parity: $(VENV)/.test ## the lean run time against TensorFlow on ten thousand random inputs of each network
+	$(BIN)/python -m benchmarks.parity
+
 bench-kill: $(VENV)/.test ## kill -9 of `sidetower index` at 20 random moments, on both engines
 	$(BIN)/python -m benchmarks.kill_index
 
@@ -66,6 +69,9 @@ bench-indexing: $(VENV)/.test ## fill and live lane beside the raw encoder and t
 
 bench-freshness: $(VENV)/.test ## seconds until a change told over HTTP is found, alone and beside a fill
 	$(BIN)/python -m benchmarks.freshness
+
+bench-latency: $(VENV)/.test ## requests a second and latencies of a rerank, the server on one core, the load on the other
+	$(BIN)/python -m benchmarks.latency
 
 bench-large: $(VENV)/.test ## 100,000 items in one pass, and 20,000 with both workers and Redis lost in the middle
 	$(BIN)/python -m benchmarks.large_index

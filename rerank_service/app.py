@@ -37,10 +37,11 @@ def create_app(parts: ServiceParts) -> FastAPI:
     shelf = BundleShelf(parts.bundle, capacity=2 * len(parts.kinds) + 2)
     snapshots = Snapshots(parts.kinds, parts.release, parts.generation_space, shelf)
     tally = Tally()
-    searches = Searches(parts.engine, snapshots, tally)
+    searches = Searches(parts.engine, snapshots, tally, parts.kept)
     readiness = Readiness(snapshots, parts.kinds, parts.checks)
     pool = EnginePool()
-    reranks = Reranks(searches.vectors, snapshots, searches.ranker, pool, tally)
+    rerank_pool = EnginePool()
+    reranks = Reranks(searches.vectors, snapshots, searches.ranker, rerank_pool, tally)
     clock = RevisionClock()
 
     @asynccontextmanager
@@ -49,7 +50,7 @@ def create_app(parts: ServiceParts) -> FastAPI:
         with suppress(SidetowerError):
             await pool.run(lambda: readiness.report(seconds=0.0))
         yield
-        for closing in (pool, searches, shelf):
+        for closing in (pool, rerank_pool, searches, shelf):
             closing.close()
 
     app = FastAPI(

@@ -58,8 +58,10 @@ class Tally:
 
     def add(self, reason: str, cause: BaseException | None = None, times: int = 1) -> None:
         """Count `times` more; `cause` is logged with the first."""
+        if not times:
+            return
         with self._lock:
-            first = times > 0 and reason not in self._counts
+            first = reason not in self._counts
             self._counts[str(reason)] += times
         if first:
             _LOG.warning("first case of %s since the start", reason, exc_info=cause)

@@ -29,6 +29,19 @@ class EnginePool:
         self._lock = Lock()
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="engine")
 
+    async def within(self, seconds: float, call: Callable[[], T]) -> T:
+        """What the call returns or raises.
+
+        Raises:
+            Busy: too many requests are waiting already.
+            TimeoutError: it did not come back in so many seconds; what it does is not undone.
+        """
+        self._enter()
+        future = self._threads.submit(call)
+        # A call that nobody waits for any more still holds its thread until it returns.
+        future.add_done_callback(self._leave)
+        return await asyncio.wait_for(asyncio.wrap_future(future), seconds)
+
     async def run(self, call: Callable[[], T]) -> T:
         """What the call returns or raises.
 
@@ -36,12 +49,8 @@ class EnginePool:
             Busy: too many requests are waiting already.
             Unavailable: it did not come back in time; what it does is not undone.
         """
-        self._enter()
-        future = self._threads.submit(call)
-        # A call that nobody waits for any more still holds its thread until it returns.
-        future.add_done_callback(self._leave)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), self._patience)
+            return await self.within(self._patience, call)
         except TimeoutError as error:
             raise Unavailable(
                 "search engine",

@@ -10,7 +10,7 @@ import numpy as np
 
 from domain.features import History
 from domain.search import Scope
-from domain.vectors import Array
+from domain.vectors import DIMENSIONS
 from rerank_service.candidate_vectors import CandidateVectors
 from rerank_service.deadline import Deadline
 from rerank_service.degraded import CannotRank, Degraded
@@ -37,12 +37,13 @@ class Past:
 
 def telling_events(bundle: RankingBundle, events: Sequence[PastEvent]) -> list[PastEvent]:
     """The newest 50 events that say anything, newest first."""
-    telling = [event for event in events if bundle.counts(event.action)]
+    says = {action: bundle.counts(action) for action in {event.action for event in events}}
+    telling = [event for event in events if says[event.action]]
     return sorted(telling, key=lambda event: -event.timestamp)[:HISTORY_LENGTH]
 
 
 def read_history(
-    vectors: CandidateVectors,
+    reader: CandidateVectors,
     generation_of: Callable[[str], str],
     *,
     scope: Scope,
@@ -57,7 +58,7 @@ def read_history(
     nothing. An item without a vector in the space is left out too.
 
     Args:
-        vectors: where the items are read.
+        reader: reads the items.
         generation_of: the generation that serves a kind for this tenant.
         scope: who asks.
         bundle: the only space whose vectors are read, and which actions say anything.
@@ -69,20 +70,21 @@ def read_history(
         CannotRank: some of the items could not be read, or not in time.
     """
     newest = telling_events(bundle, events)
-    found: dict[tuple[str, str], Array] = {}
+    vectors = np.zeros((len(newest), DIMENSIONS), np.float32)
+    there = np.zeros(len(newest), np.bool_)
     for kind in sorted({event.kind for event in newest}):
-        ids = list(dict.fromkeys(event.id for event in newest if event.kind == kind))
-        known = vectors.read(generation_of(kind), bundle.space, scope, ids, lambda _: deadline.remaining())
+        at = [index for index, event in enumerate(newest) if event.kind == kind]
+        place = {id_: index for index, id_ in enumerate(dict.fromkeys(newest[one].id for one in at))}
+        known = reader.read(generation_of(kind), bundle.space, scope, list(place), lambda _: deadline.remaining())
         if known.error is not None:
             late = isinstance(known.error, TimeoutError)
             raise CannotRank(Degraded.DEADLINE if late else Degraded.HISTORY_UNAVAILABLE) from known.error
-        found |= {(kind, ids[index]): known.vectors[index] for index in np.flatnonzero(known.comparable)}
-    used = [event for event in newest if (event.kind, event.id) in found]
-    if not used:
+        rows = [place[newest[one].id] for one in at]
+        vectors[at], there[at] = known.vectors[rows], known.comparable[rows]
+    if not there.any():
         return None
+    used = newest if there.all() else [event for event, one in zip(newest, there.tolist(), strict=True) if one]
     history = bundle.history(
-        np.stack([found[event.kind, event.id] for event in used]),
-        [event.action for event in used],
-        [max(0.0, now - event.timestamp) for event in used],
+        vectors[there], [event.action for event in used], [max(0.0, now - event.timestamp) for event in used]
     )
     return Past(history, tuple(dict.fromkeys((event.kind, event.id) for event in used)))

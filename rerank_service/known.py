@@ -61,6 +61,8 @@ class Known:
 
     def of_other_spaces(self, space: str) -> int:
         """How many have a vector that cannot be compared."""
+        if self.comparable.all():
+            return 0
         return sum(one is not None and one.space not in ("", space) for one in self.candidates)
 
 

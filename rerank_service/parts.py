@@ -12,6 +12,7 @@ from domain.items import Change
 from domain.ports import SearchEngine
 from domain.releases import Release
 from domain.versions import ItemOutcome
+from rerank_service.candidate_vectors import CAPACITY
 from rerank_service.gateway.cluster import Cluster
 from rerank_service.gateway.targets import Target
 from rerank_service.shelf import RankingBundle
@@ -44,6 +45,8 @@ class ServiceParts:
     apply: Callable[[Sequence[Change]], list[ItemOutcome]]
     #: What must hold before traffic comes, by name; each raises a `SidetowerError` while it does not.
     checks: Mapping[str, Callable[[], None]] = field(default_factory=dict)
+    #: Items whose vectors are kept in memory.
+    kept: int = CAPACITY
     #: Takes the service's figures, and may hold others; `/metrics` tells them all.
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     #: OpenSearch's own search API before the host's cluster; None without.

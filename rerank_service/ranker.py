@@ -97,24 +97,62 @@ class Ranker:
         Raises:
             CannotRank: the model failed, or was not done within the deadline.
         """
-        in_order = Outcome(in_engine_order(ids, scores, request.rules), ENGINE)
         if bundle is None or request.weight == 0 or not ids:
-            return in_order
+            return Outcome(in_engine_order(ids, scores, request.rules), ENGINE)
+        seconds = request.deadline.remaining()
+        return self.within(seconds, lambda: self._rank(snapshot, request, bundle, query, ids, scores, known))
+
+    def ranked_here(
+        self,
+        snapshot: Snapshot,
+        request: RankRequest,
+        bundle: RankingBundle,
+        query: Array | None,
+        ids: Sequence[str],
+        scores: Sequence[float],
+        known: Known,
+    ) -> Outcome:
+        """As `ranked`, in the thread of the caller, who looks after the deadline."""
+        try:
+            return self._rank(snapshot, request, bundle, query, ids, scores, known)
+        except CannotRank:
+            raise
+        except Exception as error:
+            # Promise 6, as in `within`.
+            raise CannotRank(Degraded.MODEL_FAILED) from error
+
+    def _rank(
+        self,
+        snapshot: Snapshot,
+        request: RankRequest,
+        bundle: RankingBundle,
+        query: Array | None,
+        ids: Sequence[str],
+        scores: Sequence[float],
+        known: Known,
+    ) -> Outcome:
         self._tally.add(WRONG_SPACE_HIT, times=known.of_other_spaces(snapshot.space))
-
-        def work() -> Outcome:
-            past = self.past(snapshot, bundle, request)
-            if query is None and past is None:
-                if not request.text:
-                    raise CannotRank(Degraded.HISTORY_UNKNOWN)
-                return in_order
-            history = past.history if past else None
-            acted = past.ids(snapshot.kind.name) if past else ()
-            rules, weight, explain = request.rules, request.weight, request.explain
-            found = rank(ids, scores, known, bundle, query, history, weight, acted=acted, rules=rules, explain=explain)
-            return Outcome(found, bundle.id, len(history.items) if history else 0)
-
-        return self.within(request.deadline.remaining(), work)
+        past = self.past(snapshot, bundle, request)
+        if query is None and past is None:
+            if not request.text:
+                raise CannotRank(Degraded.HISTORY_UNKNOWN)
+            return Outcome(in_engine_order(ids, scores, request.rules), ENGINE)
+        history = past.history if past else None
+        acted = past.ids(snapshot.kind.name) if past else ()
+        found = rank(
+            ids,
+            scores,
+            known,
+            bundle,
+            query,
+            history,
+            request.weight,
+            acted=acted,
+            text=request.text,
+            rules=request.rules,
+            explain=request.explain,
+        )
+        return Outcome(found, bundle.id, len(history.items) if history else 0)
 
     def past(self, snapshot: Snapshot, bundle: RankingBundle, request: RankRequest) -> Past | None:
         """What the person did, as far as it says anything.

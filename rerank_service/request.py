@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from domain.search import Filter, Hit, Scope
 from rerank_service.deadline import Deadline
@@ -17,8 +17,7 @@ DEFAULT_WEIGHT: Final = 1.0
 ENGINE: Final = "engine"
 
 
-@dataclass(frozen=True, slots=True)
-class PastEvent:
+class PastEvent(NamedTuple):
     """One thing the person did, as the caller tells it."""
 
     kind: str
@@ -62,8 +61,7 @@ class SearchRequest(RankRequest):
     filters: tuple[Filter, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
+class Offered(NamedTuple):
     """A candidate that the caller's own engine found."""
 
     #: The host's id; it may be one that no index of ours holds.

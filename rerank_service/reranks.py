@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -59,7 +58,7 @@ class Reranks:
         vectors: where our items are read.
         snapshots: what a request is served from.
         ranker: ranks.
-        pool: threads that may wait for the engine.
+        pool: threads of its own, because a network that hangs holds one.
         tally: counts the answers in the caller's order.
     """
 
@@ -115,7 +114,7 @@ class Reranks:
         bundle, query = self._ranker.prepare(snapshot, request)
         ids, scores = [one.id for one in request.offered], [one.score for one in request.offered]
         known = self._read(snapshot, request, ids)
-        found = self._ranker.ranked(snapshot, request, bundle, query, ids, scores, known)
+        found = self._ranker.ranked_here(snapshot, request, bundle, query, ids, scores, known)
         return Reranked(found.ranked, found.ranked_by, history_used=found.history_used)
 
     def _read(self, snapshot: Snapshot, request: RerankRequest, ids: Sequence[str]) -> Known:
@@ -157,7 +156,7 @@ class Reranks:
             CannotRank: for everything else.
         """
         try:
-            return await asyncio.wait_for(self._pool.run(work), seconds)
+            return await self._pool.within(seconds, work)
         except CannotRank:
             raise
         except TimeoutError as error:

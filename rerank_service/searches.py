@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.ports import SearchEngine
 from domain.vectors import Array
-from rerank_service.candidate_vectors import CandidateVectors
+from rerank_service.candidate_vectors import CAPACITY, CandidateVectors
 from rerank_service.degraded import CannotRank, Degraded, Tally
 from rerank_service.known import Known
 from rerank_service.ranker import Ranker
@@ -22,14 +22,15 @@ class Searches:
         engine: where the candidates come from.
         snapshots: what a request is served from.
         tally: counts the answers in the engine's order.
+        kept: items whose vectors are kept in memory.
     """
 
-    def __init__(self, engine: SearchEngine, snapshots: Snapshots, tally: Tally) -> None:
+    def __init__(self, engine: SearchEngine, snapshots: Snapshots, tally: Tally, kept: int = CAPACITY) -> None:
         self._engine = engine
         self._snapshots = snapshots
         self._tally = tally
         #: Items that were compared lately, and the model's side of a request, for other doors too.
-        self.vectors = CandidateVectors(engine)
+        self.vectors = CandidateVectors(engine, kept)
         self.ranker = Ranker(self.vectors, snapshots, tally)
 
     def close(self) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.features import TEXT_READ
 from domain.items import Item, ItemKey
@@ -58,27 +59,31 @@ class VectorBlock:
         """What is kept of these items, as far as the scope may see it, and the indexes of those that are not kept."""
         slots = self._slots.get(place, {})
         found = [slots.get(id_, -1) for id_ in ids]
-        missing = [index for index, slot in enumerate(found) if slot < 0]
         rows = np.array(found, np.int64)
-        kept = rows >= 0
         self._tick += 1
-        self._used[rows[kept]] = self._tick
-        # A row of -1 is the last slot's; none of it is taken over.
-        states = np.where(kept, self._states[rows], _State.FREE)
-        entries: list[Candidate | None] = [None] * len(ids)
-        for index in np.flatnonzero(states != _State.FREE):
-            entry = self._entries[found[index]]
+        self._used[rows[rows >= 0]] = self._tick
+        if ids and min(found) >= 0 and self._states[rows].min() == _State.READY and self._everyone[rows].all():
+            # Nearly always: everything is there, for everyone.
+            whole: list[Any] = [self._entries[slot] for slot in found]
+            return Known(whole, self._vectors[rows], np.ones(len(ids), np.bool_)), []
+        return self._read_each(scope, rows)
+
+    def _read_each(self, scope: Scope, rows: NDArray[np.int64]) -> tuple[Known, list[int]]:
+        """As `read`, of slots one by one; -1 is not kept."""
+        entries: list[Candidate | None] = [None] * len(rows)
+        comparable = np.zeros(len(rows), np.bool_)
+        missing: list[int] = []
+        for index, slot in enumerate(rows.tolist()):
+            entry = None if slot < 0 else self._entries[slot]
             if isinstance(entry, Candidate):
-                if self._everyone[found[index]] or scope.sees(entry.item):
-                    entries[index] = entry
-                else:
-                    states[index] = _State.FREE
+                if self._everyone[slot] or scope.sees(entry.item):
+                    entries[index], comparable[index] = entry, self._states[slot] == _State.READY
             elif entry != scope.groups():
-                # Other groups may see what these did not.
-                missing.append(int(index))
-        comparable = states == _State.READY
-        vectors = np.where(comparable[:, None], self._vectors[rows], np.float32(0))
-        return Known(entries, vectors, comparable), sorted(missing)
+                # Not kept, or looked for by other groups, which may not see what these do.
+                missing.append(index)
+        vectors = np.zeros((len(rows), DIMENSIONS), np.float32)
+        vectors[comparable] = self._vectors[rows[comparable]]
+        return Known(entries, vectors, comparable), missing
 
     def keep(self, place: Place, scope: Scope, found: Mapping[str, Candidate | None]) -> None:
         """Keep these as the ones used last; None for one that is not there for this scope."""

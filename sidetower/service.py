@@ -21,9 +21,15 @@ def app() -> FastAPI:
     return create(Parts(load_config(Path(os.environ.get("SIDETOWER_CONFIG", DEFAULT_FILE)), os.environ)))
 
 
-def create(parts: Parts) -> FastAPI:
-    """The service over these parts; without Redis it also embeds, in a thread of its own."""
+def create(parts: Parts, kept: int | None = None) -> FastAPI:
+    """The service over these parts; without Redis it also embeds, in a thread of its own.
+
+    Args:
+        parts: of this process.
+        kept: items whose vectors are kept in memory; None is the usual number.
+    """
     from rerank_service.app import create_app
+    from rerank_service.candidate_vectors import CAPACITY
     from rerank_service.parts import ServiceParts
 
     application = create_app(
@@ -34,6 +40,7 @@ def create(parts: Parts) -> FastAPI:
             bundle=parts.bundle,
             kinds=parts.config.kinds,
             apply=parts.live.apply,
+            kept=CAPACITY if kept is None else kept,
             registry=parts.metrics.registry,
             checks={"search engine": lambda: _reachable(parts), "configuration": lambda: _agreed(parts)},
         )
