@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-nightly check install-demo install-test install-text bench-catalogues bench-similar bench-kill bench-parity bench-quality bench-indexing bench-freshness bench-large bench-oracle bench-latency
+.PHONY: help demo test test-nightly check install-demo install-test install-text bench-catalogues bench-similar bench-kill bench-parity bench-quality bench-indexing bench-freshness bench-large bench-oracle bench-gateway bench-latency
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
@@ -63,6 +63,9 @@ bench-parity: $(VENV)/.test ## the lean run time against TensorFlow on ten thous
 
 bench-kill: $(VENV)/.test ## kill -9 of `sidetower index` at 20 random moments, on both engines
 	$(BIN)/python -m benchmarks.kill_index
+
+bench-gateway: $(VENV)/.test ## drawn searches at OpenSearch and through the gateway: the same answers, and what it adds
+	$(BIN)/python -m benchmarks.gateway_equivalence
 
 bench-indexing: $(VENV)/.test ## fill and live lane beside the raw encoder and the raw bulk, and where the time goes
 	$(BIN)/python -m benchmarks.indexing

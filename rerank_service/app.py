@@ -15,6 +15,8 @@ from rerank_service.changes import RevisionClock
 from rerank_service.degraded import Tally
 from rerank_service.engine_pool import EnginePool
 from rerank_service.error_answers import answer_errors
+from rerank_service.gateway.door import Gateway
+from rerank_service.gateway.ranked import RankedSearches
 from rerank_service.health_routes import health_routes
 from rerank_service.item_routes import item_routes
 from rerank_service.metrics import CountedRequests, RequestFigures, Served, metrics_routes
@@ -61,8 +63,7 @@ def create_app(parts: ServiceParts) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.add_middleware(BodyLimit, streamed=frozenset({BULK_PATH}))
-    app.add_middleware(CountedRequests, figures=RequestFigures(parts.registry))
+    _add_middleware(app, parts, reranks, tally)
     parts.registry.register(Served(tally, parts.release, parts.kinds))
     answer_errors(app)
     app.include_router(search_routes(searches, parts.kinds, pool))
@@ -73,3 +74,12 @@ def create_app(parts: ServiceParts) -> FastAPI:
     app.include_router(health_routes(readiness, tally, pool))
     app.include_router(metrics_routes(parts.registry))
     return app
+
+
+def _add_middleware(app: FastAPI, parts: ServiceParts, reranks: Reranks, tally: Tally) -> None:
+    app.add_middleware(BodyLimit, streamed=frozenset({BULK_PATH}))
+    if parts.gateway:
+        cluster, targets = parts.gateway.cluster, parts.gateway.targets
+        ranked = RankedSearches(cluster, targets, parts.kinds, reranks.rerank)
+        app.add_middleware(Gateway, cluster=cluster, ranked=ranked, tally=tally)
+    app.add_middleware(CountedRequests, figures=RequestFigures(parts.registry))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from domain.catalogue import Kind
 from domain.errors import ConfigurationError, InvalidItem, NotFound
 from domain.items import ItemKey
+from rerank_service.gateway.targets import DEFAULT_WINDOW, MAX_WINDOW, Target
 from sidetower.toml_table import TomlTable, did_you_mean, shown
 
 #: Name of the configuration file where none is given.
@@ -29,6 +30,7 @@ ENVIRONMENT: Final = {
 
 _INIT = "Write one with: sidetower init --file YOUR_DOCUMENTS."
 _SECRETS = "Set SIDETOWER_OPENSEARCH_USER and SIDETOWER_OPENSEARCH_PASSWORD in the environment instead."
+_OWN_SIGN_IN = "Remove them: every caller of the gateway signs in at the cluster with credentials of its own."
 _ENGINE_KEYS = ("opensearch", "path", "prefix")
 _KIND_KEYS = (
     "id",
@@ -73,6 +75,16 @@ class QueueSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """The host's cluster behind the gateway."""
+
+    #: Address of OpenSearch.
+    opensearch: str
+    #: The indexes that are ranked, by name or pattern.
+    targets: Mapping[str, Target]
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What one installation of Sidetower is set to; read once for each process."""
 
@@ -88,6 +100,8 @@ class Config:
     sources: Mapping[str, str] = field(default_factory=dict)
     #: From the environment only, because each worker needs its own; 0 = none.
     metrics_port: int = 0
+    #: None = no gateway.
+    gateway: GatewaySettings | None = None
 
     def kind(self, name: str = "") -> Kind:
         """The kind of this name; without a name, the only one there is.
@@ -131,7 +145,7 @@ def _read(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, list[C
     except ConfigurationError as error:
         return None, [error]
     top = TomlTable(str(path), document)
-    top.only(("engine", "queue", "kinds"))
+    top.only(("engine", "queue", "kinds", "gateway"))
     engine = top.table("engine")
     engine.only(_ENGINE_KEYS, dict.fromkeys(("user", "password", "username"), _SECRETS))
     queue = top.table("queue")
@@ -146,7 +160,7 @@ def _read(path: Path, environ: Mapping[str, str]) -> tuple[Config | None, list[C
         sources=_sources(top, engine_settings),
         metrics_port=_metrics_port(top, environ),
     )
-    return settings, top.problems
+    return replace(settings, gateway=_gateway(top, engine_settings.opensearch, settings.kinds)), top.problems
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -282,6 +296,53 @@ def _sources(top: TomlTable, engine: EngineSettings) -> dict[str, str]:
         elif index:
             sources[name] = index
     return sources
+
+
+def _gateway(top: TomlTable, default: str, kinds: Mapping[str, Kind]) -> GatewaySettings | None:
+    if "gateway" not in top.values:
+        return None
+    table = top.table("gateway")
+    table.only(("opensearch", "indexes"), dict.fromkeys(("user", "password"), _OWN_SIGN_IN))
+    address = table.text("opensearch", 'Write opensearch = "http://localhost:9200".', default).rstrip("/")
+    if not address:
+        fix = 'Write opensearch = "http://localhost:9200".'
+        table.tell("opensearch", "the address of your OpenSearch", "nothing", fix)
+    elif fault := address_fault(address, "opensearch"):
+        expected, got, fix = fault
+        table.tell("opensearch", expected, got, _OWN_SIGN_IN if "@" in address else fix)
+    indexes = table.table("indexes")
+    if not indexes.values:
+        fix = "Add [gateway.indexes.NAME] with the name of an index, alias or pattern that is searched."
+        table.tell("indexes", "at least one index", "none", fix)
+    targets = {}
+    for name, values in indexes.values.items():
+        place = f"{top.place}, [gateway.indexes.{name}]"
+        one = TomlTable(place, values if isinstance(values, dict) else {}, top.problems)
+        if not isinstance(values, dict):
+            one.tell("", "a table", shown(values), f"Write [gateway.indexes.{name}] on a line of its own.")
+            continue
+        targets[name] = _target(one, kinds)
+    return GatewaySettings(address, targets)
+
+
+def _target(table: TomlTable, kinds: Mapping[str, Kind]) -> Target:
+    table.only(("kind", "tenant", "id_field", "window"))
+    kind = table.text("kind", 'Write kind = "listing".', next(iter(kinds)) if len(kinds) == 1 else "")
+    if kind not in kinds:
+        fix = did_you_mean(kind, kinds) or "Name one of these."
+        table.tell("kind", f"one of: {', '.join(kinds)}", kind or "nothing", fix)
+    tenant = table.text("tenant", 'Write tenant = "mysite", or remove the line.')
+    try:
+        ItemKey(tenant or "any", "any", "any")
+    except InvalidItem as error:
+        table.tell("tenant", error.expected, error.got, "Write the tenant that `sidetower index` was told.")
+    id_field = table.text("id_field", 'Write id_field = "listing_id", or remove the line.')
+    window = table.values.get("window", DEFAULT_WINDOW)
+    if isinstance(window, bool) or not isinstance(window, int) or not 1 <= window <= MAX_WINDOW:
+        fix = f"Write window = {DEFAULT_WINDOW}, or remove the line."
+        table.tell("window", f"a whole number from 1 to {MAX_WINDOW}", shown(window), fix)
+        window = DEFAULT_WINDOW
+    return Target(kind, tenant, id_field, window)
 
 
 def kind_name_fault(name: str) -> tuple[str, str, str] | None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from plugin.embedded.database import Database
     from plugin.opensearch.client import OpenSearch
     from recommender.bundle import Bundle
+    from rerank_service.parts import GatewayParts
     from rerank_service.searches import Searches
     from sidetower.metrics import Metrics
 
@@ -207,6 +208,17 @@ class Parts:
 
         engine = self.config.engine
         return connect(engine.opensearch, engine.user, engine.password)
+
+    @cached_property
+    def gateway(self) -> GatewayParts | None:
+        """The host's cluster behind the gateway, None without one; of one event loop."""
+        settings = self.config.gateway
+        if settings is None:
+            return None
+        from plugin.host_cluster import HostCluster
+        from rerank_service.parts import GatewayParts
+
+        return GatewayParts(HostCluster(settings.opensearch), settings.targets)
 
     def source(self, kind: Kind) -> ItemSource:
         """Where the configuration says that the host keeps the items of this kind.

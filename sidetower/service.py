@@ -42,6 +42,7 @@ def create(parts: Parts, kept: int | None = None) -> FastAPI:
             apply=parts.live.apply,
             kept=CAPACITY if kept is None else kept,
             registry=parts.metrics.registry,
+            gateway=parts.gateway,
             checks={"search engine": lambda: _reachable(parts), "configuration": lambda: _agreed(parts)},
         )
     )

@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
+from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from domain.items import Item, ItemKey
 from domain.search import Hit
+from plugin.host_cluster import HostCluster
+from rerank_service.degraded import Tally
+from rerank_service.gateway.cluster import Cluster
+from rerank_service.gateway.door import Gateway
+from rerank_service.gateway.ranked import RankedSearches
+from rerank_service.gateway.targets import Target
+from rerank_service.parts import GatewayParts
 from rerank_service.request import Answer, RerankRequest
+from tests.service.rerank.world import KINDS, LISTING, World
 from tests.support.search_bodies import MAPPING, Drawn, documents
+from tests.support.served_app import served_app
 
 WINDOW: Final = 200
 #: Three windows, so that pages, totals and aggregations reach beyond one.
 TOTAL: Final = 600
-USER: Final = {"user": "u1", "deadline_ms": 10_000}
+#: A moment that stays in the future, in seconds since 1970.
+_NEVER: Final = 9e10
+#: Somebody whose events grow no older from one search to the next.
+_ASKS: Final = {
+    "user": "u1",
+    "history": [
+        {"kind": "listing", "id": id_, "action": "view", "timestamp": _NEVER} for id_ in ("car/1", "car/2", "car/3")
+    ],
+    "deadline_ms": 10_000,
+}
 #: What each of two answers to one search has of its own.
 _CHANGING: Final = ("took", "_scroll_id", "profile")
 
@@ -52,6 +73,7 @@ class Pair:
     cluster: httpx.Client
     #: Its base address ends in ``/gateway``.
     gateway: httpx.Client
+    #: Of the host; every document is an item of the tenant north, if it is one.
     index: str
 
     def direct(self, drawn: Drawn) -> httpx.Response:
@@ -60,8 +82,87 @@ class Pair:
 
     def through(self, drawn: Drawn, **person: Any) -> httpx.Response:
         """The gateway's."""
-        body = {**drawn.body, "ext": {**drawn.body.get("ext", {}), "sidetower": {**USER, **person}}}
+        body = {**drawn.body, "ext": {**drawn.body.get("ext", {}), "sidetower": {**_ASKS, **person}}}
         return self.gateway.post(f"/{self.index}/_search", params=drawn.url, json=body)
+
+
+def _as_it_is(cluster: Cluster) -> Cluster:
+    return cluster
+
+
+@contextmanager
+def before_identity(
+    cluster: httpx.Client, index: str, behind: Callable[[Cluster], Cluster] = _as_it_is
+) -> Iterator[Pair]:
+    """A gateway whose ranking leaves everything where it is.
+
+    Args:
+        cluster: the host's.
+        index: of the host.
+        behind: what the gateway sees of the cluster.
+    """
+    host = behind(HostCluster(str(cluster.base_url)))
+    ranked = RankedSearches(host, {index: Target("listing", "north", window=WINDOW)}, KINDS, identity)
+    with served_pair(cluster, Gateway(FastAPI(), host, ranked, Tally()), index) as pair:
+        yield pair
+
+
+@contextmanager
+def before_ranking(
+    cluster: httpx.Client, index: str, world: World, behind: Callable[[Cluster], Cluster] = _as_it_is
+) -> Iterator[Pair]:
+    """The gateway of a service that holds the documents as items and ranks them; arguments as `before_identity`."""
+    world.tell("north", LISTING, *({**row, "extras": None} for row in documents(TOTAL)))
+    targets = {index: Target("listing", "north", window=WINDOW)}
+    app = world.app(gateway=GatewayParts(behind(HostCluster(str(cluster.base_url))), targets))
+    with served_pair(cluster, app, index) as pair:
+        yield pair
+
+
+@contextmanager
+def served_pair(cluster: httpx.Client, app: ASGIApp, index: str) -> Iterator[Pair]:
+    """The cluster, and this application before it."""
+    with (
+        served_app(app) as address,
+        httpx.Client(base_url=f"{address}/gateway", timeout=60, trust_env=False) as gateway,
+    ):
+        yield Pair(cluster, gateway, index)
+
+
+def expected_outcome(drawn: Drawn, direct: httpx.Response, through: httpx.Response) -> str:
+    """What became of a search, which is what should have: ``ranked``, ``engine``, ``passed`` or ``error``."""
+    told = {name: through.headers.get(f"x-sidetower-{name}") for name in ("passed", "degraded", "ranked-by")}
+    if direct.status_code != 200:
+        assert set(told.values()) == {None}, (drawn, told)
+        return "error"
+    if drawn.against:
+        assert told == {"passed": drawn.against, "degraded": None, "ranked-by": None}, (drawn, told)
+        return "passed"
+    # Only a page without hits has nothing to be ranked.
+    by = "identity" if direct.json()["hits"]["hits"] else "engine"
+    assert told == {"passed": None, "degraded": None, "ranked-by": by}, (drawn, told)
+    return "ranked" if by == "identity" else by
+
+
+def same_but_for_the_order(pair: Pair, drawn: Drawn) -> tuple[str, bool]:
+    """What differs, beside order and scores, between a search at the cluster and the same ranked; and whether the order
+    does.
+
+    The whole window is compared as a set, hit by hit, and the page with its slice of the ranked window.
+    """
+    whole = Drawn({**drawn.body, "from": 0, "size": WINDOW}, {**drawn.url, "from": "0", "size": str(WINDOW)})
+    direct, ranked, page = pair.direct(whole), pair.through(whole, weight=0.5), pair.through(drawn, weight=0.5)
+    if direct.status_code != 200 or not direct.json()["hits"]["hits"]:
+        return same(direct, ranked), False
+    assert ranked.headers["x-sidetower-ranked-by"] == "toy-1", dict(ranked.headers)
+    there, here = timeless(direct.json()), timeless(ranked.json(), ours=True)
+    different = difference(scoreless(there), scoreless(here))
+    start = int(drawn.url.get("from", drawn.body.get("from", 0)))
+    size = int(drawn.url.get("size", drawn.body.get("size", 10)))
+    shown = timeless(page.json(), ours="x-sidetower-rank-id" in page.headers)["hits"]["hits"]
+    different = different or difference(here["hits"]["hits"][start : start + size], shown, "page")
+    order = [[hit["_id"] for hit in answer["hits"]["hits"]] for answer in (there, here)]
+    return different, order[0] != order[1]
 
 
 def same(direct: httpx.Response, through: httpx.Response) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from domain.catalogue import FilterType, Kind
 from domain.errors import ConfigurationError, NotFound
+from rerank_service.gateway.targets import Target
 from sidetower.config import ENVIRONMENT, Config, load_config, problems
 from sidetower.toml_table import did_you_mean
 
@@ -199,3 +200,65 @@ def test_a_source_that_cannot_be_read_is_told(
     [problem] = problems(written(tmp_path, text), environ)
     assert (problem.expected, problem.place.split(", ")[-1]) == (expected, "[kinds.listing] source")
     assert problem.fix
+
+
+GATEWAY = """
+[gateway]
+opensearch = "https://search.example:9200/"
+
+[gateway.indexes.cars]
+kind = "listing"
+tenant = "north"
+id_field = "listing_id"
+window = 50
+
+[gateway.indexes."help-*"]
+"""
+
+
+def test_without_its_table_there_is_no_gateway(tmp_path: Path) -> None:
+    assert loaded(tmp_path, MINIMAL).gateway is None
+
+
+def test_the_gateway_names_the_indexes_that_are_ranked(tmp_path: Path) -> None:
+    gateway = loaded(tmp_path, MINIMAL + GATEWAY).gateway
+    assert gateway is not None
+    assert gateway.opensearch == "https://search.example:9200"
+    assert gateway.targets == {"cars": Target("listing", "north", "listing_id", 50), "help-*": Target("listing")}
+
+
+def test_the_gateway_is_before_the_engines_cluster_unless_it_names_another(tmp_path: Path) -> None:
+    text = MINIMAL + GATEWAY.replace('opensearch = "https://search.example:9200/"', "")
+    gateway = loaded(tmp_path, text, SIDETOWER_OPENSEARCH_URL="http://localhost:9200").gateway
+    assert gateway is not None
+    assert gateway.opensearch == "http://localhost:9200"
+    [problem] = problems(written(tmp_path, text), {})
+    assert (problem.place.split(", ")[-1], problem.got) == ("[gateway] opensearch", "nothing")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "place", "expected"),
+    [
+        (('"https://search', '"https://user:secret@search'), "[gateway] opensearch", "without user and password"),
+        (('"https://search', '"ftp://search'), "[gateway] opensearch", "an address that starts with http://"),
+        (("[gateway]", "[gateway]\nuser = 1"), "[gateway]", "one of opensearch, indexes"),
+        (('"listing"\ntenant', '"listings"\ntenant'), "[gateway.indexes.cars] kind", "one of: listing"),
+        (('"north"', '"\\u0007"'), "[gateway.indexes.cars] tenant", "1 to 64 bytes"),
+        (('"listing_id"\nwindow', "7\nwindow"), "[gateway.indexes.cars] id_field", "a text"),
+        (("window = 50", "window = 1001"), "[gateway.indexes.cars] window", "a whole number from 1 to 1000"),
+        (("window = 50", "size = 50"), "[gateway.indexes.cars]", "one of kind, tenant, id_field, window"),
+    ],
+)
+def test_what_is_wrong_with_the_gateway_is_told(
+    tmp_path: Path, wrong: tuple[str, str], place: str, expected: str
+) -> None:
+    [problem] = problems(written(tmp_path, MINIMAL + GATEWAY.replace(*wrong)), {})
+    assert problem.place.split(", ")[-1] == place
+    assert expected in problem.expected
+    assert "secret" not in str(problem)
+
+
+def test_a_gateway_without_indexes_is_told(tmp_path: Path) -> None:
+    for text in ("", "indexes = {}", 'indexes = { cars = "listing" }'):
+        found = problems(written(tmp_path, f'{MINIMAL}[gateway]\nopensearch = "http://localhost:9200"\n{text}'), {})
+        assert [one.place.partition(", ")[2] for one in found] in (["[gateway] indexes"], ["[gateway.indexes.cars]"])
