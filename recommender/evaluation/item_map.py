@@ -52,25 +52,35 @@ def map_items(items: Sequence[Item], vectors: Array, title: str, seed: int = 0) 
     plane = axes[:, ::-1][:, :2]
     # An axis has no sign of its own: its greatest part is made positive.
     plane = plane * np.sign(plane[np.abs(plane).argmax(axis=0), [0, 1]])
-    field, named = _commonest(chosen)
+    field, named = _telling(chosen)
     return ItemMap(
         points=np.asarray(centred @ plane, np.float32),
         titles=[item.texts.get(title, item.key.id) for item in chosen],
         field=field,
-        values=[next((one for one in named if one in item.categories.get(field, ())), "") for item in chosen],
+        values=[_value(item, field, named) for item in chosen],
         named=named,
         shown=float(sizes[-2:].sum() / max(sizes.sum(), 1e-12)),
     )
 
 
-def _commonest(items: Sequence[Item]) -> tuple[str, list[str]]:
-    """The field whose few commonest values are on most items, and these values; one value alone says nothing."""
-    best: tuple[int, str, list[str]] = (0, "", [])
+def _telling(items: Sequence[Item]) -> tuple[str, list[str]]:
+    """The field whose few commonest values tell most about the items, and these values.
+
+    Told is the entropy (Shannon 1948) of a field's named value, over the items that have one: a value that all share
+    says nothing, and neither do values of which each is on one item.
+    """
+    best: tuple[float, str, list[str]] = (0.0, "", [])
     for field in sorted({name for item in items for name in item.categories}):
         counts = Counter(value for item in items for value in set(item.categories.get(field, ())))
         named = [value for value, _ in sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:NAMED]]
-        covered = sum(not set(named).isdisjoint(item.categories.get(field, ())) for item in items)
-        same = counts[named[0]] / len(items) if named else 1.0
-        if len(named) > 1 and same < 0.9 and covered > best[0]:
-            best = (covered, field, named)
+        of_items = Counter(value for item in items if (value := _value(item, field, named)))
+        sizes = np.array(list(of_items.values()))
+        told = float((sizes * np.log(sizes.sum() / sizes)).sum())
+        if told > best[0] + 1e-9:
+            best = (told, field, named)
     return best[1], best[2]
+
+
+def _value(item: Item, field: str, named: Sequence[str]) -> str:
+    """The first of the named values that the item has."""
+    return next((one for one in named if one in item.categories.get(field, ())), "")
