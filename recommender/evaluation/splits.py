@@ -14,6 +14,12 @@ REPORTED_PERCENT: Final = 15
 #: One item in this many is cold.
 COLD_ONE_IN: Final = 10
 
+#: In a manifest's metrics: percent of people (by `is_reported`) whom the bundle did not learn from, and of queries.
+HELD_OUT: Final = "held_out_percent"
+QUERIES_HELD_OUT: Final = "queries_held_out_percent"
+#: In a manifest's metrics: seconds since 1970 of the last event that the bundle learnt from.
+LEARNT_UNTIL: Final = "learnt_until"
+
 T = TypeVar("T")
 
 
