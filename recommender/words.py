@@ -11,15 +11,14 @@ import zipfile
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from domain.errors import BundleRefused
 from domain.features import TEXT_READ
-from domain.items import Item
+from domain.items import Item, ItemKey
 from domain.search import Candidate
 from domain.vectors import Array
 
@@ -39,20 +38,22 @@ QUERY_SIGNALS: Final = (
 #: Words of a query that are read.
 LONGEST_QUERY: Final = 32
 BUCKETS: Final = 1 << 17
-#: Readings of items kept in memory, a kilobyte each or two.
+#: Readings of items kept in memory, some kilobytes each.
 READINGS_KEPT: Final = 10_000
 
 _WORD = re.compile(r"[^\W_]+")
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(NamedTuple):
     """One item's texts as queries are looked for in them."""
 
     #: Stems of the title's words, and what each weighs.
     title: tuple[tuple[str, float], ...]
-    #: The title without blanks between words.
-    letters: str
+    stems: frozenset[str]
+    #: What the title's words weigh together.
+    total: float
+    #: Runs of three letters of the title.
+    runs: frozenset[str]
     #: The words of all texts, each between blanks.
     words: str
 
@@ -68,7 +69,7 @@ class QueryWords:
     def __init__(self, weights: Array, kept: int = READINGS_KEPT) -> None:
         self.weights = weights
         self._kept = kept
-        self._readings: OrderedDict[tuple[object, int], _Reading] = OrderedDict()
+        self._readings: OrderedDict[tuple[ItemKey, int], _Reading] = OrderedDict()
         self._lock = threading.Lock()
 
     def columns(self, text: str, candidates: Sequence[Candidate], title: str) -> Array:
@@ -79,45 +80,59 @@ class QueryWords:
             candidates: of one kind.
             title: the text field that is the title.
         """
-        found = np.zeros((len(candidates), len(QUERY_SIGNALS)), np.float32)
         words = split_words(text)[:LONGEST_QUERY]
         if not words:
-            return found
+            return np.zeros((len(candidates), len(QUERY_SIGNALS)), np.float32)
         stems = {stem: self._weight(stem) for stem in map(stem_of, words)}
-        letters = _runs("".join(words))
-        total, count = sum(stems.values()), math.log1p(len(words))
-        forms = [(tuple(f" {form} " for form in _forms(stem)), weight / total) for stem, weight in stems.items()]
-        for row, candidate in enumerate(candidates):
-            item = self._read(candidate, title)
-            own = {stem for stem, _ in item.title}
-            both = sum(1 for run in letters if run in item.letters)
-            found[row] = (
-                sum(weight for stem, weight in stems.items() if stem in own) / total,
-                sum(weight for stem, weight in item.title if stem in stems)
-                / max(sum(weight for _, weight in item.title), 1e-6),
-                sum(weight for some, weight in forms if any(form in item.words for form in some)),
-                both / len(letters),
-                min(both / max(len(item.letters) - 2, 1), 1.0),
-                count,
-                math.log1p(len(item.title)),
-            )
-        return found
+        forms = [(stem, weight, [f" {form} " for form in _forms(stem)]) for stem, weight in stems.items()]
+        runs, total, count = _runs("".join(words)), sum(stems.values()), math.log1p(len(words))
+        rows = []
+        for item in self._read(candidates, title):
+            in_title = of_title = in_text = 0.0
+            for stem, weight, some in forms:
+                if stem in item.stems:
+                    in_title += weight
+                    in_text += weight
+                    continue
+                for form in some:
+                    if form in item.words:
+                        in_text += weight
+                        break
+            if in_title:
+                of_title = sum(weight for stem, weight in item.title if stem in stems) / item.total
+            both = len(runs & item.runs)
+            shares = (in_title / total, of_title, in_text / total, both / len(runs), both / max(len(item.runs), 1))
+            rows.append((*shares, count, math.log1p(len(item.title))))
+        return np.array(rows, np.float32).reshape(-1, len(QUERY_SIGNALS))
 
-    def _read(self, candidate: Candidate, title: str) -> _Reading:
-        key = (candidate.item.key, candidate.version)
+    def _read(self, candidates: Sequence[Candidate], title: str) -> list[_Reading]:
+        keys = [(candidate.item.key, candidate.version) for candidate in candidates]
         with self._lock:
-            known = self._readings.get(key)
-            if known is not None:
+            found = {key: self._readings[key] for key in keys if key in self._readings}
+            for key in found:
                 self._readings.move_to_end(key)
-                return known
-        words = split_words(candidate.item.texts.get(title, "")[:TEXT_READ])
-        stems = tuple((stem, self._weight(stem)) for stem in map(stem_of, words))
-        found = _Reading(stems, f" {''.join(words)} ", f" {' '.join(split_words(_read_text(candidate.item)))} ")
+        fresh = {
+            key: self._reading(candidate.item, title)
+            for key, candidate in zip(keys, candidates, strict=True)
+            if key not in found
+        }
         with self._lock:
-            self._readings[key] = found
+            self._readings.update(fresh)
             while len(self._readings) > self._kept:
                 self._readings.popitem(last=False)
-        return found
+        found |= fresh
+        return [found[key] for key in keys]
+
+    def _reading(self, item: Item, title: str) -> _Reading:
+        words = split_words(item.texts.get(title, "")[:TEXT_READ])
+        stems = tuple((stem, self._weight(stem)) for stem in map(stem_of, words))
+        return _Reading(
+            title=stems,
+            stems=frozenset(stem for stem, _ in stems),
+            total=sum(weight for _, weight in stems),
+            runs=frozenset(_runs("".join(words))),
+            words=f" {' '.join(split_words(_read_text(item)))} ",
+        )
 
     def _weight(self, stem: str) -> float:
         return float(self.weights[_bucket(stem)])

@@ -3,47 +3,60 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from domain.catalogue import as_milliseconds, as_text
 from domain.errors import InvalidItem
 from domain.events import Event
 from domain.items import Item
 from domain.releases import Release
-from sidetower.evaluating import HELD_OUT, LEARNT_UNTIL
 from sidetower.rebuilding import steps
 
 if TYPE_CHECKING:
     from domain.catalogue import Kind
     from domain.ports import ItemSource
+    from sidetower.judgments import Judgment
     from sidetower.parts import Parts
 
 #: Items of one page when they are read back.
 PAGE: Final = 500
-#: Broken events kept with their text; all are counted.
+#: Broken lines kept with their text; all are counted.
 ERRORS_KEPT: Final = 100
 
 Watch = Callable[[str, int, int], None]
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class ReadEvents:
-    """A file of events as it was read."""
+class ReadLines:
+    """A file as it was read."""
 
-    events: list[Event] = field(default_factory=list)
-    #: How many could not be read.
+    #: How many lines could not be read.
     broken: int = 0
     #: The first of those.
     errors: list[InvalidItem] = field(default_factory=list)
 
-    def tell(self, error: InvalidItem) -> None:
-        """Count an event that could not be read."""
-        self.broken += 1
-        if len(self.errors) < ERRORS_KEPT:
-            self.errors.append(error)
+    def each(self, source: ItemSource, parse: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
+        """Every line that could be read; the others are counted."""
+        for place, document in source.scan():
+            try:
+                if isinstance(document, Exception):
+                    raise document
+                yield parse(document)
+            except InvalidItem as error:
+                self.broken += 1
+                if len(self.errors) < ERRORS_KEPT:
+                    self.errors.append(error if isinstance(document, Exception) else error.at(place))
+
+
+@dataclass(slots=True)
+class ReadEvents(ReadLines):
+    """A file of events."""
+
+    events: list[Event] = field(default_factory=list)
 
 
 def read_events(source: ItemSource, kind: Kind, tenant: str) -> ReadEvents:
@@ -55,40 +68,51 @@ def read_events(source: ItemSource, kind: Kind, tenant: str) -> ReadEvents:
         tenant: whose they are where they do not say.
     """
     found = ReadEvents()
-    for place, document in source.scan():
-        try:
-            if isinstance(document, Exception):
-                raise document
-            event = _event(document, kind, tenant)
-        except InvalidItem as error:
-            found.tell(error if isinstance(document, Exception) else error.at(place))
-        else:
-            if event.object_kind == kind.name:
-                found.events.append(event)
+    told = found.each(source, lambda document: _event(document, kind, tenant))
+    found.events = [event for event in told if event.object_kind == kind.name]
     return found
 
 
-def train(parts: Parts, kind: Kind, events: list[Event], watch: Watch, *, hold_out: bool = False) -> str:
-    """Train user tower, scorer and neighbours into the space that the kind is served in; the new bundle's id.
+def train(
+    parts: Parts,
+    kind: Kind,
+    events: list[Event],
+    watch: Watch,
+    *,
+    judgments: Sequence[Judgment] | None = None,
+    hold_out: bool = False,
+) -> str:
+    """Train from events, judgments or both into the space that the kind is served in; the new bundle's id.
 
     Args:
+        parts: of the installation.
+        kind: of the items.
+        events: teach user tower, the scorer's personal part and neighbours.
+        watch: told how far it is.
+        judgments: teach the scorer's relevance; None = there are none.
         hold_out: leave out the people whom `sidetower evaluate` reports on; the manifest tells it.
 
     Raises:
         Unavailable: the kind has no index yet.
-        ConfigurationError: too few people, or the training extra is not installed.
+        ConfigurationError: too few people or queries, or the training extra is not installed.
     """
     from recommender.evaluation.splits import is_reported
     from recommender.training.release import Settings, train_release
+    from sidetower.judgments import judged_queries
 
     learnt = [event for event in events if not (hold_out and is_reported(event.user_id))]
     pointer = steps(parts, kind).release().default
     items = stored_items(parts, pointer.generation)
+    judged = None
+    if judgments is not None:
+        judged = judged_queries(parts.engine, pointer.generation, parts.bundle(pointer.bundle), judgments, watch)
     checkpoint = parts.config.path / f"training-{kind.name}.npz"
     with tempfile.TemporaryDirectory() as folder:
         base = parts.bundles.path(pointer.bundle)
-        made = train_release(base, items, learnt, Path(folder), watch, Settings(checkpoint=checkpoint))
-        _note_events(made, learnt, hold_out=hold_out)
+        settings = Settings(checkpoint=checkpoint)
+        made = train_release(base, items, learnt, Path(folder), watch, settings, judged=judged)
+        if learnt:
+            _note_events(made, learnt, hold_out=hold_out)
         bundle = parts.bundles.put(made)
     checkpoint.unlink(missing_ok=True)
     return bundle
@@ -96,7 +120,7 @@ def train(parts: Parts, kind: Kind, events: list[Event], watch: Watch, *, hold_o
 
 def _note_events(folder: Path, events: list[Event], *, hold_out: bool) -> None:
     """Write into the manifest what the bundle learnt from; it is no part of the bundle's id."""
-    from recommender.evaluation.splits import REPORTED_PERCENT
+    from recommender.evaluation.splits import HELD_OUT, LEARNT_UNTIL, REPORTED_PERCENT
     from recommender.manifest import Manifest
 
     manifest = Manifest.read(folder)

@@ -60,7 +60,7 @@ def train_release(
     progress: Progress | None = None,
     settings: Settings | None = None,
     *,
-    judged: Sequence[JudgedQuery] = (),
+    judged: Sequence[JudgedQuery] | None = None,
 ) -> Path:
     """A bundle of the same space that learnt from events, from judgments, or from both.
 
@@ -75,7 +75,7 @@ def train_release(
         out: the new bundle's folder is made in this one.
         progress: told what is being done, how far it is and how far it goes.
         settings: epochs, seed and checkpoint.
-        judged: queries with their judged candidates.
+        judged: queries with their judged candidates; None = no judgments.
 
     Returns:
         The bundle's folder, named by its id.
@@ -89,8 +89,8 @@ def train_release(
     tell = progress or (lambda _stage, _done, _total: None)
     settings = settings or Settings()
     bundle = load_bundle(base)
-    taste = _train_taste(bundle, items, events, settings, tell) if events or not judged else None
-    relevance = train_relevance(bundle, items, judged, settings.seed, tell) if judged else None
+    taste = _train_taste(bundle, items, events, settings, tell) if events or judged is None else None
+    relevance = train_relevance(bundle, items, judged, settings.seed, tell) if judged is not None else None
     made_anew = {GOLDEN_FILE}
     made_anew |= {USER_TOWER_FILE, SCORER_FILE, NEIGHBOURS_FILE} if taste else set()
     made_anew |= {RELEVANCE_FILE, WORDS_FILE} if relevance else set()

@@ -11,7 +11,7 @@ import pytest
 from domain.errors import BundleRefused
 from domain.features import TEXT_READ
 from domain.items import Item, ItemKey
-from domain.search import Candidate
+from domain.search import Candidate, Scope
 from recommender.words import (
     LONGEST_QUERY,
     QUERY_SIGNALS,
@@ -22,12 +22,13 @@ from recommender.words import (
     stem_of,
     write_words,
 )
+from rerank_service.vector_block import VectorBlock
 
 TITLES = ("Toy Story", "Spider-Man", "The Cities", "A toy")
 
 
 def candidate(title: str, text: str = "", number: int = 0) -> Candidate:
-    return Candidate(Item(ItemKey("t", "movie", f"m{number}-{title}"), 1, texts={"title": title, "text": text}), 0.0, 4)
+    return Candidate(Item(ItemKey("t", "movie", f"m{number}-{title[:20]}"), 1, texts={"title": title, "text": text}), 0.0, 4)
 
 
 def found(text: str, *given: Candidate, words: QueryWords | None = None) -> dict[str, list[float]]:
@@ -93,6 +94,19 @@ def test_a_batch_equals_singles_and_what_is_remembered_is_the_same() -> None:
     for _ in range(2):
         for row, one in enumerate(given):
             np.testing.assert_array_equal(words.columns("a toy", [one], "title")[0], batch[row])
+
+
+def test_candidates_that_were_kept_give_what_whole_ones_give() -> None:
+    scope, place = Scope("t"), ("g1", "space", "t")
+    whole = candidate("Toy Story " * 60, "heroes and toys " * 60)
+    block = VectorBlock(2)
+    block.keep(place, scope, {"m": whole})
+    [kept] = block.read(place, scope, ["m"])[0].candidates
+    assert kept is not None
+    assert kept.item.texts != whole.item.texts
+    for text in ("toy story", "heroes", "andromeda"):
+        # Each looked at for the first time.
+        assert found(text, kept) == found(text, whole)
 
 
 def test_the_file_keeps_every_number(tmp_path: Path) -> None:
