@@ -109,11 +109,22 @@ class LiveWriter:
         return [name for name in self._releases.for_writing(one.kind).writing if name not in one.taken]
 
     def _bring(self, one: _Round, generation: str) -> None:
+        # What conflicts in one generation goes into no other: where the one that came first is still missing, a fill
+        # or the comparison of generations brings it.
+        refused = {
+            told.key: told
+            for outcomes in one.taken.values()
+            for told in outcomes
+            if told.outcome is Outcome.CONFLICTING_REVISION
+        }
+        changes = [change for _, change in one.told if change.key not in refused]
         try:
-            one.taken[generation] = self._write(generation, one.kind, [change for _, change in one.told])
+            told = {outcome.key: outcome for outcome in self._write(generation, one.kind, changes)}
         except NotFound:  # dropped while this was held up, or truly missing
             if generation in self._releases.for_writing(one.kind).writing:
                 raise
+        else:
+            one.taken[generation] = [(told | refused)[change.key] for _, change in one.told]
 
     def _write(self, generation: str, kind: str, changes: Sequence[Change]) -> list[ItemOutcome]:
         began = time.monotonic()

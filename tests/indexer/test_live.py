@@ -161,6 +161,20 @@ def test_a_write_that_is_held_up_goes_to_a_generation_made_meanwhile(house: Hous
     assert house.engine.read("listing-g2", [item(1).key])[item(1).key].change.revision == 2
 
 
+def test_what_conflicts_in_one_generation_goes_into_no_other(house: House) -> None:
+    """The content that was acknowledged would be lost with the generation that alone has it."""
+    house.begin()
+    house.live.apply([item(1, title="first")])
+    house.generations.create(house.generation("listing-g2"))
+    held = house.releases.get(KIND)
+    assert held is not None
+    house.releases.put(replace(held.release, writing=("listing-g1", "listing-g2")), held.token)
+    house.view.forget(KIND)
+    told = house.live.apply([item(1, title="second"), item(2)])
+    assert [one.outcome for one in told] == [Outcome.CONFLICTING_REVISION, Outcome.WRITTEN]
+    assert list(house.engine.read("listing-g2", [item(1).key, item(2).key])) == [item(2).key]
+
+
 def test_a_generation_dropped_while_a_write_is_held_up_is_left_out(house: House) -> None:
     house.begin()
 

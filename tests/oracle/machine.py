@@ -55,6 +55,12 @@ class OracleRun(RuleBasedStateMachine):
         """An item is made or changed, and told at once."""
         self.run.tell([self._changed(key, content, step)], fate)
 
+    @precondition(lambda self: len(self.run.watch.writing) > 1)
+    @rule(key=_KEYS, content=_CONTENTS, calls=st.integers(2, 6), blow=_BLOWS)
+    def change_half_told(self, key: ItemKey, content: tuple[str, float], calls: int, blow: Blow) -> None:
+        """A change is cut short between the generations, and nobody tells it again."""
+        self.run.tell([self._changed(key, content, 1)], Fate(calls, blow), insistent=False)
+
     @rule(key=_KEYS, content=_CONTENTS)
     def change_and_tell_later(self, key: ItemKey, content: tuple[str, float]) -> None:
         self.run.untold.append(self._changed(key, content, 1))
