@@ -80,6 +80,6 @@ def _add_middleware(app: FastAPI, parts: ServiceParts, reranks: Reranks, tally: 
     app.add_middleware(BodyLimit, streamed=frozenset({BULK_PATH}))
     if parts.gateway:
         cluster, targets = parts.gateway.cluster, parts.gateway.targets
-        ranked = RankedSearches(cluster, targets, parts.kinds, reranks.rerank)
+        ranked = RankedSearches(cluster, targets, parts.kinds, reranks.places)
         app.add_middleware(Gateway, cluster=cluster, ranked=ranked, tally=tally)
     app.add_middleware(CountedRequests, figures=RequestFigures(parts.registry))

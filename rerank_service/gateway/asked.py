@@ -69,10 +69,8 @@ def as_json(body: Mapping[str, Any]) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def request_of(
-    person: Any, target: Target, query: Any, kinds: Mapping[str, Kind], arrived: float
-) -> tuple[RerankRequest, bool]:
-    """What to rank by, still without candidates, and whether parts of the scores are to be told.
+def request_of(person: Any, target: Target, query: Any, kinds: Mapping[str, Kind], arrived: float) -> RerankRequest:
+    """What to rank by, still without candidates.
 
     Args:
         person: `ext.sidetower`.
@@ -91,7 +89,7 @@ def request_of(
         if "query" not in told:
             told["query"] = text_of(query)[:MAX_QUERY_CHARACTERS]
         asked = _valid(told)
-        return RerankRequest(**asked.rank_fields(_tenant(asked.tenant), kinds, arrived)), asked.explain
+        return RerankRequest(**asked.rank_fields(_tenant(asked.tenant), kinds, arrived), explain=asked.explain)
     except SidetowerError as error:
         raise degraded(Trouble.REFUSED, str(error)) from error
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from rerank_service.gateway.bodies import Page
 from rerank_service.gateway.outcome import Trouble, degraded
-from rerank_service.request import Answer, Offered
+from rerank_service.ranking import Ranked
+from rerank_service.request import Offered
 from rerank_service.rerank_bodies import rank_scores
 
 
@@ -31,30 +32,28 @@ def offered(hits: Sequence[Mapping[str, Any]], id_field: str) -> tuple[Offered, 
     return tuple(Offered(one, score) for one, score in zip(ids, scores, strict=True))
 
 
-def in_order(
-    hits: Sequence[Mapping[str, Any]], answer: Answer, window: int, page: Page, *, explain: bool
-) -> list[dict[str, Any]]:
+def in_order(hits: Sequence[Mapping[str, Any]], ranked: Ranked, page: Page, *, explain: bool) -> list[dict[str, Any]]:
     """The ranking to the end of the page: `_index`, `_id`, `_score` and `_sidetower` of each hit.
 
     Args:
         hits: of the window, perhaps with more behind it, which follow in the cluster's order.
-        answer: of the ranking core about the window.
-        window: hits that were ranked.
+        ranked: the window.
         page: how far the ranking is needed.
-        explain: whether the parts of each score are told.
+        explain: whether it is told how each score came about.
     """
     shown = []
-    for ranked in answer.hits:
-        hit = _hit(hits[ranked.engine_rank - 1], ranked.engine_rank, ranked.score)
+    for place in ranked.order[: page.end]:
+        hit = _hit(hits[place], place, ranked.scores[place])
         if explain:
-            hit["_sidetower"]["parts"] = dict(ranked.parts)
+            hit["_sidetower"] |= {"parts": ranked.told_parts(place), "contributions": ranked.told_shares(place)}
         shown.append(hit)
-    shown += [_hit(hit, rank, hit["_score"] or 0.0) for rank, hit in enumerate(hits[window:], window + 1)]
+    window = len(ranked.order)
+    shown += [_hit(hit, place, hit["_score"] or 0.0) for place, hit in enumerate(hits[window : page.end], window)]
     # A hit that could not be compared keeps its place with whatever score it has; nobody who sorts by score again is to
     # get another order.
     for before, hit in pairwise(shown):
         hit["_score"] = min(hit["_score"], before["_score"])
-    return shown[: page.end]
+    return shown
 
 
 def merged(
@@ -88,8 +87,8 @@ def merged(
     }
 
 
-def _hit(hit: Mapping[str, Any], rank: int, score: float) -> dict[str, Any]:
-    told = {"engine_rank": rank, "engine_score": hit["_score"]}
+def _hit(hit: Mapping[str, Any], place: int, score: float) -> dict[str, Any]:
+    told = {"engine_rank": place + 1, "engine_score": hit["_score"]}
     return {"_index": hit["_index"], "_id": hit["_id"], "_score": score, "_sidetower": told}
 
 

@@ -21,7 +21,8 @@ from rerank_service.gateway.cluster import Cluster, Headers
 from rerank_service.gateway.outcome import PASSED, RANK_ID, RANKED_BY, OwnSearch, Trouble, degraded, header
 from rerank_service.gateway.pages import in_order, merged, offered
 from rerank_service.gateway.targets import Target, target_of
-from rerank_service.request import ENGINE, Answer, RerankRequest
+from rerank_service.request import ENGINE, RerankRequest
+from rerank_service.reranks import Reranked
 
 #: Bytes of an answer of the cluster that is held whole; the caller's own search may be answered with any number.
 MAX_ANSWER_BYTES: Final = 8_388_608
@@ -67,7 +68,7 @@ class RankedSearches:
         cluster: Cluster,
         targets: Mapping[str, Target],
         kinds: Mapping[str, Kind],
-        rerank: Callable[[RerankRequest], Awaitable[Answer]],
+        rerank: Callable[[RerankRequest], Awaitable[Reranked]],
     ) -> None:
         self._cluster = cluster
         self._targets = targets
@@ -96,7 +97,7 @@ class RankedSearches:
         page = page_of(call.search, target.window)
         if isinstance(page, str):
             raise OwnSearch(PASSED, page)
-        request, explain = request_of(call.person, target, call.search.body.get("query"), self._kinds, began)
+        request = request_of(call.person, target, call.search.body.get("query"), self._kinds, began)
         if request.weight == 0 or not (request.text or request.wants_history):
             _in_engine_order()
         search = window_search(call.search, page, target.window, target.id_field)
@@ -107,22 +108,22 @@ class RankedSearches:
             _in_engine_order()
         candidates = offered(hits[: target.window], target.id_field)
         # The deadline is that of ranking: the cluster takes its time for the caller's own search as well.
-        answer = await self._rerank(replace(request, offered=candidates, deadline=Deadline(request.deadline.seconds)))
-        if answer.degraded:
-            raise degraded(answer.degraded.value)
-        if answer.ranked_by == ENGINE:
+        found = await self._rerank(replace(request, offered=candidates, deadline=Deadline(request.deadline.seconds)))
+        if found.degraded:
+            raise degraded(found.degraded.value)
+        if found.ranked_by == ENGINE:
             _in_engine_order()
-        ranking = in_order(hits, answer, len(candidates), page, explain=explain)
+        ranking = in_order(hits, found.ranked, page, explain=request.explain)
         search = page_search(call.search, ranking[page.start :])
         headers, content = await self._asked(call, search, Trouble.PAGE_FAILED)
         # Not by orjson, which rounds whole numbers beyond 64 bits.
         told = merged(json.loads(content), window, ranking, page)
         rank_id = str(uuid.uuid4())
-        marker = {"ranked_by": answer.ranked_by, "degraded": None, "rank_id": rank_id}
-        told["ext"] = {**told.get("ext", {}), "sidetower": {**marker, "history_used": answer.history_used}}
+        marker = {"ranked_by": found.ranked_by, "degraded": None, "rank_id": rank_id}
+        told["ext"] = {**told.get("ext", {}), "sidetower": {**marker, "history_used": found.history_used}}
         told["took"] = round(1000 * (time.monotonic() - began))
         body = json.dumps(told, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-        return RankedPage([*headers, header(RANKED_BY, answer.ranked_by), header(RANK_ID, rank_id)], body)
+        return RankedPage([*headers, header(RANKED_BY, found.ranked_by), header(RANK_ID, rank_id)], body)
 
     async def _asked(self, call: Call, search: Search, reason: Trouble) -> tuple[Headers, bytes]:
         """Headers and body of the cluster's answer to a search of our making."""

@@ -12,8 +12,6 @@ import httpx
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from domain.items import Item, ItemKey
-from domain.search import Hit
 from plugin.host_cluster import HostCluster
 from rerank_service.degraded import Tally
 from rerank_service.gateway.cluster import Cluster
@@ -21,7 +19,9 @@ from rerank_service.gateway.door import Gateway
 from rerank_service.gateway.ranked import RankedSearches
 from rerank_service.gateway.targets import Target
 from rerank_service.parts import GatewayParts
-from rerank_service.request import Answer, RerankRequest
+from rerank_service.ranking import in_engine_order
+from rerank_service.request import RerankRequest
+from rerank_service.reranks import Reranked
 from tests.service.rerank.world import KINDS, LISTING, World
 from tests.support.search_bodies import MAPPING, Drawn, documents
 from tests.support.served_app import served_app
@@ -43,11 +43,10 @@ _ASKS: Final = {
 _CHANGING: Final = ("took", "_scroll_id", "profile")
 
 
-async def identity(request: RerankRequest) -> Answer:
+async def identity(request: RerankRequest) -> Reranked:
     """Ranks every candidate where it stands, with the score that it came with."""
-    item = Item(ItemKey(request.scope.tenant, request.kind, "-"), 0)
-    hits = [Hit(item, one.score, rank, {}) for rank, one in enumerate(request.offered, 1)]
-    return Answer(tuple(hits), ranked_by="identity")
+    ids, scores = [one.id for one in request.offered], [one.score for one in request.offered]
+    return Reranked(in_engine_order(ids, scores), ranked_by="identity")
 
 
 def make_host_index(client: httpx.Client, name: str, rows: Sequence[dict[str, Any]] | None = None) -> None:

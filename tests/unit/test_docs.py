@@ -106,13 +106,14 @@ def test_every_command_line_in_the_documentation_can_be_typed() -> None:
 
 def test_every_configuration_key_is_documented(tmp_path: Path) -> None:
     file = tmp_path / "sidetower.toml"
-    file.write_text("[engine]\nx = 1\n[queue]\nx = 1\n[kinds.listing]\nx = 1\n[gateway]\nx = 1\n[gateway.indexes.cars]\nx = 1\n")
+    tables = ("engine", "queue", "kinds.listing", "gateway", "gateway.indexes.cars")
+    file.write_text("".join(f"[{table}]\nx = 1\n" for table in tables))
     known = {
         one.place.rpartition(", ")[2]: one.expected.removeprefix("one of ").split(", ")
         for one in problems(file, {})
         if "'x'" in one.got
     }
-    assert list(known) == ["[engine]", "[queue]", "[kinds.listing]", "[gateway]", "[gateway.indexes.cars]"]
+    assert list(known) == [f"[{table}]" for table in tables]
     for table, keys in known.items():
         text = section("docs/reference/configuration.md", re.sub("listing|cars", "NAME", table))
         assert sorted(rows(text)) == sorted(keys), table

@@ -105,12 +105,12 @@ def test_a_compressed_body_is_taken_apart_up_to_its_limit() -> None:
 def test_who_asks_is_read_as_a_rerank_reads_it() -> None:
     event = {"kind": "article", "id": 7, "action": "view", "timestamp": 5.5}
     person = {"user": "u1", "history": [event], "audiences": ["dealers"], "weight": 0.5, "deadline_ms": 50}
-    request, explain = request_of({**person, "explain": True}, CARS, {"match": {"title": "red car"}}, KINDS, 100.0)
+    request = request_of({**person, "explain": True}, CARS, {"match": {"title": "red car"}}, KINDS, 100.0)
     assert (request.kind, request.scope.tenant, request.scope.audiences) == ("listing", "north", frozenset({"dealers"}))
     assert (request.text, request.user, request.weight, request.deadline.seconds) == ("red car", "u1", 0.5, 0.05)
     assert request.history == (PastEvent("article", "7", "view", 5.5),)
-    assert explain
-    told, _ = request_of({"query": "blue", "tenant": "south"}, CARS, MATCH, KINDS, 0.0)
+    assert request.explain
+    told = request_of({"query": "blue", "tenant": "south"}, CARS, MATCH, KINDS, 0.0)
     assert (told.text, told.scope.tenant) == ("blue", "south")
 
 

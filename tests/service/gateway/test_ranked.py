@@ -46,8 +46,9 @@ def test_what_became_of_it_is_told_in_headers_and_body(gateway: Asking) -> None:
     place = list(SCORES).index(first["_id"])
     assert first["_sidetower"] == {"engine_rank": place + 1, "engine_score": SCORES[first["_id"]]}
     explained = gateway.search(person={"history": seen("n1"), "deadline_ms": 10_000, "explain": True}).json()
-    parts = explained["hits"]["hits"][0]["_sidetower"]["parts"]
-    assert sum(parts.values()) == pytest.approx(first["_score"])
+    [told, *_] = explained["hits"]["hits"]
+    for name in ("parts", "contributions"):
+        assert sum(told["_sidetower"][name].values()) == pytest.approx(first["_score"])
 
 
 @pytest.mark.parametrize(("start", "size"), [(0, 2), (2, 3), (5, 3), (6, 10)])
