@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final
 
-from benchmarks import quality_steam
+from benchmarks import quality_movies, quality_steam
 from benchmarks.report import publish
 
 #: Figures and bars of a task, from the text encoder to build with.
@@ -21,6 +21,7 @@ Task = Callable[[str], tuple[list[dict[str, Any]], list[dict[str, Any]]]]
 TASKS: Final[dict[str, Task]] = {
     "steam": lambda encoder: quality_steam.measure(encoder, cold=False),
     "steam-cold": lambda encoder: quality_steam.measure(encoder, cold=True),
+    "movies": quality_movies.measure,
 }
 
 
