@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from domain.errors import BundleRefused
+from recommender.calibration import Calibration
 from recommender.history import HistoryRecipe
 from recommender.scalers import ScalerTable, table_document, table_from_document
 from recommender.schema import FeatureSchema
@@ -40,6 +41,8 @@ class Manifest:
     history: HistoryRecipe = field(default_factory=HistoryRecipe)
     #: Signals that the scorer reads, in the order of its columns.
     signals: tuple[str, ...] = ()
+    #: What its relevance means; None where nobody judged.
+    calibration: Calibration | None = None
     #: The space that the user tower was made for.
     user_tower_space: str = ""
     #: The space that the scorer was made for.
@@ -79,7 +82,7 @@ class Manifest:
             "user_tower": {"space": self.user_tower_space},
             "scorer": {"space": self.scorer_space},
             "files": dict(self.files),
-        }
+        } | ({"calibration": self.calibration.to_document()} if self.calibration else {})
 
     def to_document(self) -> dict[str, Any]:
         """The manifest as JSON, its own checksum included."""
@@ -123,6 +126,7 @@ class Manifest:
             tenant_scalers={name: table_from_document(one) for name, one in document["tenant_scalers"].items()},
             history=HistoryRecipe.from_document(document["history"]),
             signals=tuple(document["signals"]),
+            calibration=Calibration.from_document(document["calibration"]) if "calibration" in document else None,
             user_tower_space=document["user_tower"]["space"],
             scorer_space=document["scorer"]["space"],
             created_at=document["created_at"],
