@@ -183,6 +183,15 @@ class EngineWallContract(EngineBase):
         assert engine.lookup(filled, scope, [tiny.REMOVED]) == {}
         assert engine.read(filled, [tiny.key(tiny.REMOVED)])[tiny.key(tiny.REMOVED)].item is None
 
+    def test_removed_items_take_no_places(self, engine: SearchEngine, scratch: str, tenant: str) -> None:
+        """Left out while it searches: dropped afterwards, the answer would be short of those below them."""
+        items = [tiny.listing(tiny.key(f"i{number}", tenant), 1, "Red ghost") for number in range(8)]
+        write(engine, scratch, *map(tiny.with_vector, items))
+        write(engine, scratch, *(pending(Removal(item.key, 2), 2.0) for item in items[:5]))
+        engine.refresh(scratch)
+        for query in (Query(limit=3), Query("red", limit=3)):
+            assert ids(engine.search(scratch, tiny.scope(tenant), query)) == ["i5", "i6", "i7"]
+
     def test_a_removed_item_disappears_from_every_way(self, engine: SearchEngine, scratch: str, tenant: str) -> None:
         scope = tiny.scope(tenant)
         item = tiny.listing(tiny.key("a", tenant), 1, "Red ghost", filters={"make": ("fiat",)})
