@@ -141,7 +141,7 @@ def installed(folder: Path, items: int) -> Subject:
     made = install(folder, CARS, items=items, encoder="bootstrap")
     if made.parts.releases.get(made.kind.name) is None:
         first_generation(made.parts, made.kind, made.bundle.id)
-        fill_kind(made.parts, made.kind, made.items(), lambda *_: None)
+        fill_kind(made.parts, made.kind, made.items, lambda *_: None)
     return existing(made.config, TENANT)
 
 
@@ -228,7 +228,12 @@ def rerank_requests(subject: Subject, size: int, hits: float, count: int = 200) 
             for place, id_ in enumerate(rng.sample(few, EVENTS))
         ]
         candidates = [{"id": id_, "score": round(20 - 0.01 * place, 2)} for place, id_ in enumerate(dict.fromkeys(ids))]
-        body = {"kind": subject.kind, "query": "red estate", "candidates": candidates, "history": history}
+        body: dict[str, Any] = {
+            "kind": subject.kind,
+            "query": "red estate",
+            "candidates": candidates,
+            "history": history,
+        }
         body |= {"deadline_ms": 5_000}
         made.append(request_bytes("/v1/rerank", json.dumps(body).encode(), subject.tenant))
     return made

@@ -71,6 +71,16 @@ class Bundle:
             asked = self.words.columns(text, candidates, title)
         return read_signals(self.manifest.signals, self.neighbours, candidates, history, asked)
 
+    def related(self, tenant: str, kind: str, history: Sequence[str], limit: int) -> list[str]:
+        """Ids of the items that go with a history of ids, best first; none where nobody counted."""
+        table = self.neighbours.of(tenant, kind)
+        return [] if table is None else table.related(history, limit)
+
+    def popular(self, tenant: str, kind: str, limit: int) -> list[str]:
+        """Ids of the items that most people had to do with; none where nobody counted."""
+        table = self.neighbours.of(tenant, kind)
+        return [] if table is None else table.popular(limit)
+
     def counts(self, action: str) -> bool:
         """Whether an action says anything about taste."""
         return self.manifest.history.weight(action) > 0

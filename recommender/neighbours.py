@@ -116,6 +116,19 @@ class Neighbours:
         context = np.full((len(self.ids), 1), np.log1p(len(past)), np.float32)
         return np.concatenate([self._columns(past, np.arange(len(self.ids))), context], axis=1)
 
+    def related(self, history: Sequence[str], limit: int) -> list[str]:
+        """The items that go with a history of ids, greatest sum of weights first, the history left out; ties by row."""
+        past = [self.row[id_] for id_ in dict.fromkeys(history) if id_ in self.row]
+        sums = self._columns(past, np.arange(len(self.ids)))[:, 0]
+        sums[past] = 0
+        best = np.argsort(-sums, kind="stable")[:limit]
+        return [self.ids[row] for row in best.tolist() if sums[row] > 0]
+
+    def popular(self, limit: int) -> list[str]:
+        """The items that most people had to do with; ties by row."""
+        best = np.argsort(-self.popularity, kind="stable")[:limit]
+        return [self.ids[row] for row in best.tolist() if self.popularity[row] > 0]
+
     def _columns(self, past: Sequence[int], chosen: Whole) -> Array:
         """All but the last, for these rows (rising, each once); -1 is nobody's."""
         spans = [np.arange(self.starts[row], self.starts[row + 1]) for row in past]

@@ -15,19 +15,23 @@ from rerank_service.changes import RevisionClock
 from rerank_service.degraded import Tally
 from rerank_service.engine_pool import EnginePool
 from rerank_service.error_answers import answer_errors
+from rerank_service.feeds import Feeds
 from rerank_service.gateway.door import Gateway
 from rerank_service.gateway.ranked import RankedSearches
 from rerank_service.health_routes import health_routes
 from rerank_service.item_routes import item_routes
 from rerank_service.metrics import CountedRequests, RequestFigures, Served, metrics_routes
+from rerank_service.page_tokens import PageTokens
+from rerank_service.pages import Pages
 from rerank_service.parts import ServiceParts
 from rerank_service.readiness import Readiness
 from rerank_service.rerank_routes import rerank_routes
 from rerank_service.reranks import Reranks
-from rerank_service.search_routes import search_routes, similar_routes
+from rerank_service.search_routes import feed_routes, search_routes, similar_routes
 from rerank_service.searches import Searches
 from rerank_service.shelf import BundleShelf
 from rerank_service.snapshot import Snapshots
+from rerank_service.suggestions import Suggestions
 
 
 def create_app(parts: ServiceParts) -> FastAPI:
@@ -41,8 +45,7 @@ def create_app(parts: ServiceParts) -> FastAPI:
     tally = Tally()
     searches = Searches(parts.engine, snapshots, tally, parts.kept)
     readiness = Readiness(snapshots, parts.kinds, parts.checks)
-    pool = EnginePool()
-    rerank_pool = EnginePool()
+    pool, rerank_pool = EnginePool(), EnginePool()
     reranks = Reranks(searches.vectors, snapshots, searches.ranker, rerank_pool, tally)
     clock = RevisionClock()
 
@@ -66,7 +69,10 @@ def create_app(parts: ServiceParts) -> FastAPI:
     _add_middleware(app, parts, reranks, tally)
     parts.registry.register(Served(tally, parts.release, parts.kinds))
     answer_errors(app)
-    app.include_router(search_routes(searches, parts.kinds, pool))
+    pages = Pages(parts.engine, snapshots, searches, PageTokens(parts.page_secret))
+    app.include_router(search_routes(pages, parts.kinds, pool))
+    suggestions = Suggestions(parts.engine, snapshots, searches.ranker, tally)
+    app.include_router(feed_routes(Feeds(parts.engine, snapshots, searches), suggestions, parts.kinds, pool))
     app.include_router(similar_routes(searches, parts.kinds, pool))
     app.include_router(rerank_routes(reranks, parts.kinds))
     app.include_router(item_routes(parts.apply, parts.kinds, clock, pool))

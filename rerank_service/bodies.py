@@ -10,9 +10,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from domain.catalogue import Kind
 from domain.errors import InvalidItem, InvalidQuery
 from domain.items import ItemKey
-from domain.search import Scope
+from domain.search import MAX_LIMIT, Scope
 from rerank_service.deadline import DEFAULT_SECONDS, Deadline
 from rerank_service.filters import parse_filters
+from rerank_service.page_tokens import MAX_CHARACTERS
 from rerank_service.request import DEFAULT_WEIGHT, WINDOW, PastEvent, SearchRequest, SimilarRequest
 from rerank_service.rules import Rules
 from rerank_service.snapshot import kind_of
@@ -75,11 +76,10 @@ class RankFields(TypedDict):
     deadline: Deadline
 
 
-class RankBody(StrictBody):
-    """What to rank by, wherever the candidates come from."""
+class TasteBody(StrictBody):
+    """Who asks, and how much say the model has."""
 
     kind: Text
-    query: str = Field("", max_length=MAX_QUERY_CHARACTERS, description="What the person typed.")
     user: Text = Field("", description="Who is asking; without usable history the answer says so.")
     history: list[EventBody] = Field(default_factory=list, max_length=MAX_EVENTS, description="The newest 50 are read.")
     audiences: Groups = Field(default_factory=list, description='Groups of the person; "*" is always among them.')
@@ -102,12 +102,24 @@ class RankBody(StrictBody):
         return RankFields(
             kind=kind_of(self.kind, kinds).name,
             scope=Scope(tenant, frozenset(self.audiences)),
-            text=self.query.strip(),
+            text=self._asked(),
             user=self.user,
             history=past_events(self.history, kinds),
             weight=self.weight,
             deadline=Deadline(self.deadline_ms / 1000, arrived),
         )
+
+    def _asked(self) -> str:
+        return ""
+
+
+class RankBody(TasteBody):
+    """What to rank by, wherever the candidates come from."""
+
+    query: str = Field("", max_length=MAX_QUERY_CHARACTERS, description="What the person typed.")
+
+    def _asked(self) -> str:
+        return self.query.strip()
 
 
 class BoostBody(StrictBody):
@@ -117,8 +129,8 @@ class BoostBody(StrictBody):
     add: float = Field(ge=-MAX_BOOST, le=MAX_BOOST, description="Added to its score where the model ranks.")
 
 
-class RuledBody(RankBody):
-    """What to rank by, and what the host lays on top."""
+class RulesBody(StrictBody):
+    """What the host lays on top."""
 
     pins: list[HostId] = Field(
         default_factory=list, max_length=MAX_PAGE, description="Stand first, in this order, if they are candidates."
@@ -144,12 +156,13 @@ class RuledBody(RankBody):
         )
 
 
-class SearchBody(RuledBody):
+class SearchBody(RankBody, RulesBody):
     """One search; without a query, everything that passes the filters."""
 
     filters: list[dict[str, Any]] = Field(default_factory=list, description="All must hold.")
     limit: int = Field(10, ge=1, le=MAX_PAGE)
-    offset: int = Field(0, ge=0, lt=WINDOW)
+    offset: int = Field(0, ge=0, lt=MAX_LIMIT)
+    page_token: str = Field("", max_length=MAX_CHARACTERS, description="Of the first page: the same ranking goes on.")
 
     def request(self, tenant: str, kinds: Mapping[str, Kind], arrived: float) -> SearchRequest:
         """The search as the ranking core takes it.
@@ -164,12 +177,17 @@ class SearchBody(RuledBody):
             NotFound: there is no such kind.
         """
         kind = kind_of(self.kind, kinds)
-        if self.offset + self.limit > WINDOW:
+        reach = MAX_LIMIT if self.page_token else WINDOW
+        if self.offset + self.limit > reach:
+            among = "that are found" if self.page_token else "that are ranked"
+            fix = "Narrow the search with filters" + (
+                " instead of paging on." if self.page_token else ", or send the page_token of the first page."
+            )
             raise InvalidQuery(
                 "body.offset",
-                expected=f"offset + limit of at most {WINDOW}, the candidates that are ranked",
+                expected=f"offset + limit of at most {reach}, the candidates {among}",
                 got=f"{self.offset} + {self.limit}",
-                fix="Narrow the search with filters instead of paging on.",
+                fix=fix,
             )
         filters = parse_filters(self.filters, kind)
         fields = self.rank_fields(tenant, kinds, arrived)
@@ -196,20 +214,42 @@ class RevisionQuery(BaseModel):
 
 
 class SimilarBody(StrictBody):
-    """Items like one item."""
+    """Items like one item, for one person where one is told."""
 
     filters: list[dict[str, Any]] = Field(default_factory=list, description="All must hold.")
     limit: int = Field(10, ge=1, le=MAX_PAGE)
     audiences: Groups = Field(default_factory=list, description='Groups of the person; "*" is always among them.')
+    user: Text = Field("", description="Who is asking.")
+    history: list[EventBody] = Field(default_factory=list, max_length=MAX_EVENTS, description="The newest 50 are read.")
+    weight: float = Field(DEFAULT_WEIGHT, ge=0, le=1, description="0: nearest first. 1: the person's full say.")
+    deadline_ms: int = Field(round(1000 * DEFAULT_SECONDS), ge=1, le=10_000)
+    exclude_seen: bool = Field(False, description="Leave out what the person acted upon.")
+    diversity: float = Field(0.0, ge=0, le=1, description="1: each as unlike the ones before it as can be.")
 
-    def request(self, key: ItemKey, kind: Kind) -> SimilarRequest:
+    def request(self, key: ItemKey, kinds: Mapping[str, Kind], arrived: float) -> SimilarRequest:
         """What is wanted, as the ranking core takes it.
 
+        Args:
+            key: of the item whose like is wanted.
+            kinds: the kinds that are served.
+            arrived: `time.monotonic()` when the request came.
+
         Raises:
-            InvalidQuery: a filter is wrong.
+            InvalidQuery: a filter or a kind of the history is wrong.
         """
-        scope = Scope(key.tenant, frozenset(self.audiences))
-        return SimilarRequest(kind.name, scope, key.id, parse_filters(self.filters, kind), self.limit)
+        return SimilarRequest(
+            kind=key.kind,
+            scope=Scope(key.tenant, frozenset(self.audiences)),
+            user=self.user,
+            history=past_events(self.history, kinds),
+            weight=self.weight,
+            deadline=Deadline(self.deadline_ms / 1000, arrived),
+            id=key.id,
+            filters=parse_filters(self.filters, kinds[key.kind]),
+            limit=self.limit,
+            exclude_seen=self.exclude_seen,
+            diversity=self.diversity,
+        )
 
 
 def past_events(told: Sequence[EventBody], kinds: Mapping[str, Kind], holder: str = "body") -> tuple[PastEvent, ...]:

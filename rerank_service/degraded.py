@@ -33,6 +33,8 @@ class Degraded(StrEnum):
     INDEX_UNAVAILABLE = "index_unavailable"
     #: (rerank) This process or the search engine has too much to do.
     BUSY = "busy"
+    #: (suggestions) The bundle's scores mean no probability yet.
+    NO_CALIBRATION = "no_calibration"
     #: The item whose like is wanted has no vector yet.
     SEED_PENDING = "seed_pending"
 

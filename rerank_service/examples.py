@@ -95,12 +95,28 @@ def _lines(values: list[dict[str, Any]]) -> str:
     return "".join(f"{json.dumps(value)}\n" for value in values)
 
 
-SEARCH: Final = _answers("Hits, best first.", _ANSWER, 404, 413, 422, 503)
+SEARCH: Final = _answers("Hits, best first.", _ANSWER | {"page_token": "TmljZSB0cnk"}, 404, 413, 422, 503)
 SIMILAR: Final = _answers(
     "Hits, nearest first.",
     _ANSWER
     | {"hits": [{name: value for name, value in _HIT.items() if name not in _EXPLAINED}], "ranked_by": "engine"}
     | {"history_used": 0},
+    404,
+    413,
+    422,
+    503,
+)
+RECOMMEND: Final = _answers("Hits, best first.", _ANSWER, 404, 413, 422, 503)
+SUGGEST: Final = _answers(
+    "Items that are probable enough, most probable first; perhaps none.",
+    {
+        "hits": [{"id": "a/17", "kind": "listing", "probability": 0.8231, "fields": {"title": "BMW 320d Touring"}}],
+        "threshold": 0.7,
+        "rank_id": "1d0c3a5e-8a53-4d43-9b77-5f6f2a3c9f11",
+        "ranked_by": "b-2f7c31d0",
+        "degraded": None,
+        "took_ms": 9.87,
+    },
     404,
     413,
     422,
@@ -203,6 +219,25 @@ BULK_BODY: Final[dict[str, Any]] = {
             "examples": {"changes": {"summary": "A change and a removal", "value": _lines(_LINES)}},
         }
     },
+}
+RECOMMEND_BODY: Final[dict[str, Any]] = {
+    "person": {
+        "summary": "A feed for a person",
+        "value": {
+            "kind": "listing",
+            "user": "u1",
+            "history": [{"kind": "listing", "id": "a/15", "action": "bookmark", "timestamp": 1767223600}],
+            "filters": [{"range": {"price": {"lte": 9000}}}],
+            "limit": 10,
+            "diversity": 0.3,
+        },
+    }
+}
+SUGGEST_BODY: Final[dict[str, Any]] = {
+    "question": {
+        "summary": "A question",
+        "value": {"kind": "listing", "text": "an estate car that tows a caravan", "limit": 3},
+    }
 }
 SIMILAR_BODY: Final[dict[str, Any]] = {
     "filtered": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from secrets import token_bytes
 
 from prometheus_client import CollectorRegistry
 
@@ -47,6 +48,8 @@ class ServiceParts:
     checks: Mapping[str, Callable[[], None]] = field(default_factory=dict)
     #: Items whose vectors are kept in memory.
     kept: int = CAPACITY
+    #: Signs page tokens; processes that share it read each other's.
+    page_secret: bytes = field(default_factory=lambda: token_bytes(32), repr=False)
     #: Takes the service's figures, and may hold others; `/metrics` tells them all.
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     #: OpenSearch's own search API before the host's cluster; None without.

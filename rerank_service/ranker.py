@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+import numpy as np
+
 from domain.errors import SidetowerError
-from domain.vectors import Array
+from domain.vectors import DIMENSIONS, Array
 from rerank_service.candidate_vectors import CandidateVectors
 from rerank_service.degraded import WRONG_SPACE_HIT, CannotRank, Degraded, Tally
 from rerank_service.history import Past, read_history
@@ -36,6 +38,16 @@ class Outcome:
     #: As in `Answer`.
     ranked_by: str
     history_used: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taste:
+    """What is known of a person."""
+
+    #: Unit vector ``[128]`` in the item space.
+    user: Array
+    #: Ids of the items of the request's kind that they acted upon.
+    acted: tuple[str, ...]
 
 
 class Ranker:
@@ -153,6 +165,24 @@ class Ranker:
             explain=request.explain,
         )
         return Outcome(found, bundle.id, len(history.items) if history else 0)
+
+    def taste(self, snapshot: Snapshot, bundle: RankingBundle, request: RankRequest) -> Taste | None:
+        """The person as a vector; None where nothing of their history says anything.
+
+        Raises:
+            CannotRank: the model failed, or was not done within the deadline.
+        """
+
+        def work() -> Taste | None:
+            past = self.past(snapshot, bundle, request)
+            if past is None:
+                return None
+            user = bundle.user_tower.embed(past.history, None)
+            if user.shape != (DIMENSIONS,) or not np.isfinite(user).all():
+                raise CannotRank(Degraded.MODEL_FAILED)
+            return Taste(user, past.ids(snapshot.kind.name)) if user.any() else None
+
+        return self.within(request.deadline.remaining(), work)
 
     def past(self, snapshot: Snapshot, bundle: RankingBundle, request: RankRequest) -> Past | None:
         """What the person did, as far as it says anything.

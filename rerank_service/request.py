@@ -15,6 +15,8 @@ WINDOW: Final = 200
 DEFAULT_WEIGHT: Final = 1.0
 #: `Answer.ranked_by` where the engine's order is the right one and nothing failed.
 ENGINE: Final = "engine"
+#: And where nobody is known and what most people like was told.
+POPULAR: Final = "popular"
 
 
 class PastEvent(NamedTuple):
@@ -92,15 +94,37 @@ class DocumentsRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class SimilarRequest:
+class SimilarRequest(RankRequest):
     """Items like one item."""
 
-    kind: str
-    scope: Scope
     #: Id of the item whose like is wanted.
-    id: str
+    id: str = ""
     filters: tuple[Filter, ...] = ()
     limit: int = 10
+    #: Leave out what the person acted upon.
+    exclude_seen: bool = False
+    #: 0 = by score alone, 1 = each as unlike the ones before it as can be.
+    diversity: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendRequest(RankRequest):
+    """What one person may want, without a query."""
+
+    filters: tuple[Filter, ...] = ()
+    limit: int = 10
+    exclude_seen: bool = True
+    diversity: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestRequest(RankRequest):
+    """Items that answer a text, or none."""
+
+    filters: tuple[Filter, ...] = ()
+    limit: int = 3
+    #: Probability that is asked for at least; the bundle's own threshold is never undercut.
+    threshold: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +138,5 @@ class Answer:
     degraded: Degraded | None = None
     #: Events of the history that the ranking read.
     history_used: int = 0
+    #: Candidates that were ranked, those that are hidden included.
+    found: int = 0

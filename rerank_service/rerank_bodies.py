@@ -16,7 +16,8 @@ from rerank_service.bodies import (
     EventBody,
     Groups,
     HostId,
-    RuledBody,
+    RankBody,
+    RulesBody,
     StrictBody,
     Text,
     past_events,
@@ -43,7 +44,7 @@ class CandidateBody(StrictBody):
     )
 
 
-class RerankBody(RuledBody):
+class RerankBody(RankBody, RulesBody):
     """Candidates of the caller's own engine, to be ranked for one person."""
 
     candidates: list[CandidateBody] = Field(

@@ -7,11 +7,17 @@ from domain.ports import SearchEngine
 from domain.search import Candidate, Query, QueryVector
 from domain.vectors import Array
 from rerank_service.known import has_vector
-from rerank_service.request import WINDOW, SearchRequest, SimilarRequest
+from rerank_service.request import WINDOW, RecommendRequest, SearchRequest, SimilarRequest, SuggestRequest
 from rerank_service.snapshot import Snapshot
 
 
-def retrieve(engine: SearchEngine, snapshot: Snapshot, request: SearchRequest, vector: Array | None) -> list[Candidate]:
+def retrieve(
+    engine: SearchEngine,
+    snapshot: Snapshot,
+    request: SearchRequest | SuggestRequest,
+    vector: Array | None,
+    limit: int = WINDOW,
+) -> list[Candidate]:
     """The window of candidates, best first: by text and vector where the query has a vector, else by text.
 
     The window does not depend on the page, so that pages are slices of one ranking.
@@ -21,6 +27,7 @@ def retrieve(engine: SearchEngine, snapshot: Snapshot, request: SearchRequest, v
         snapshot: names the generation and its space.
         request: text, filters and scope.
         vector: the query in the snapshot's space, ``[128]``; None without.
+        limit: how many.
 
     Raises:
         Unavailable: the engine does not answer: there is no order to fall back to.
@@ -29,7 +36,7 @@ def retrieve(engine: SearchEngine, snapshot: Snapshot, request: SearchRequest, v
         text=request.text,
         vector=None if vector is None else QueryVector(vector, snapshot.space),
         filters=request.filters,
-        limit=WINDOW,
+        limit=limit,
     )
     try:
         return engine.search(snapshot.generation, request.scope, query)
@@ -58,7 +65,7 @@ def seed_of(engine: SearchEngine, snapshot: Snapshot, request: SimilarRequest) -
 
 
 def like_seed(
-    engine: SearchEngine, snapshot: Snapshot, request: SimilarRequest, seed: Candidate
+    engine: SearchEngine, snapshot: Snapshot, request: SimilarRequest, seed: Candidate, limit: int
 ) -> tuple[list[Candidate], bool]:
     """The nearest items to the seed, itself left out; by its title while it has no vector in the snapshot's space.
 
@@ -73,10 +80,17 @@ def like_seed(
         text="" if by_vector else title,
         vector=QueryVector(seed.vector, snapshot.space) if by_vector and seed.vector is not None else None,
         filters=request.filters,
-        exclude=(request.id,),
-        limit=request.limit,
+        exclude=(request.id, *seen(request)),
+        limit=limit,
     )
     return engine.search(snapshot.generation, request.scope, query), by_vector
+
+
+def seen(request: SimilarRequest | RecommendRequest) -> tuple[str, ...]:
+    """Ids of the request's kind that the person acted upon, where those are to be left out."""
+    if not request.exclude_seen:
+        return ()
+    return tuple(dict.fromkeys(event.id for event in request.history if event.kind == request.kind))
 
 
 def _gone(snapshot: Snapshot) -> Unavailable:

@@ -21,8 +21,26 @@ from domain.vectors import DIMENSIONS, Array
 RETRY_SECONDS: Final = 5.0
 
 
-class SignalNames(Protocol):
+class Probabilities(Protocol):
+    """What the scorer's relevance means."""
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which on an item is suggested."""
+        ...
+
+    def probability(self, relevance: Array) -> Array:
+        """``[n]`` for relevance ``[n]``."""
+        ...
+
+
+class RankingManifest(Protocol):
     """What ranking reads of a bundle's manifest."""
+
+    @property
+    def calibration(self) -> Probabilities | None:
+        """None where nobody judged."""
+        ...
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -44,7 +62,7 @@ class RankingBundle(Protocol):
         ...
 
     @property
-    def manifest(self) -> SignalNames:
+    def manifest(self) -> RankingManifest:
         """What it was built with."""
         ...
 
@@ -89,6 +107,14 @@ class RankingBundle(Protocol):
             history: ids of the items of the same kind that the person acted upon.
             text: the query, empty without.
         """
+        ...
+
+    def related(self, tenant: str, kind: str, history: Sequence[str], limit: int) -> list[str]:
+        """Ids of the items that go with a history of ids, best first; none where nobody counted."""
+        ...
+
+    def popular(self, tenant: str, kind: str, limit: int) -> list[str]:
+        """Ids of the items that most people had to do with; none where nobody counted."""
         ...
 
 

@@ -71,7 +71,7 @@ class Snapshots:
         """
         kind = kind_of(kind_name, self._kinds)
         pointer = self._current(kind.name).pointer(tenant)
-        return Snapshot(kind, pointer.generation, self._space(pointer.generation), pointer.bundle)
+        return Snapshot(kind, pointer.generation, self.space(pointer.generation), pointer.bundle)
 
     def tenants(self, kind_name: str) -> list[str]:
         """One tenant for each pointer of the release: a nameless one for the default, then those served from elsewhere.
@@ -109,7 +109,12 @@ class Snapshots:
             )
         return release
 
-    def _space(self, generation: str) -> str:
+    def space(self, generation: str) -> str:
+        """The space of a generation.
+
+        Raises:
+            Unavailable: there is no such generation.
+        """
         known = self._spaces.get(generation)
         if known is None:
             known = self._generation_space(generation)

@@ -25,6 +25,7 @@ ENVIRONMENT: Final = {
     "SIDETOWER_OPENSEARCH_PASSWORD": "password at OpenSearch",
     "SIDETOWER_REDIS_URL": "address of Redis, with its password where it needs one",
     "SIDETOWER_METRICS_PORT": "port on 127.0.0.1 at which a worker tells its figures",
+    "SIDETOWER_PAGE_SECRET": "signs page tokens of the service, the same for every process of it",
     "SIDETOWER_PATH": "folder of the embedded database and the bundles",
 }
 

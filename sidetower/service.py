@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sidetower.agreement import check_agreement
 from sidetower.config import DEFAULT_FILE, load_config
 from sidetower.embedding import embed_until
+from sidetower.page_secret import page_secret
 from sidetower.parts import Parts
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def create(parts: Parts, kept: int | None = None) -> FastAPI:
             kinds=parts.config.kinds,
             apply=parts.live.apply,
             kept=CAPACITY if kept is None else kept,
+            page_secret=page_secret(os.environ),
             registry=parts.metrics.registry,
             gateway=parts.gateway,
             checks={"search engine": lambda: _reachable(parts), "configuration": lambda: _agreed(parts)},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ from domain.items import Item, ItemKey
 from domain.ports import Scorer, TextEncoder, UserTower
 from domain.search import Candidate
 from domain.vectors import DIMENSIONS, Array, unit
+from recommender.calibration import Calibration
 from tests.support.toy_embedder import ToyEmbedder
 
 #: How much an action says.
@@ -62,6 +63,7 @@ class ToyManifest:
     """What it was built with."""
 
     signals: tuple[str, ...] = ("views",)
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,17 @@ class ToyBundle:
     encoder: TextEncoder = field(default_factory=ToyTextEncoder)
     user_tower: UserTower = field(default_factory=ToyUserTower)
     scorer: Scorer = field(default_factory=ToyScorer)
+    #: Ids by tenant, kind and id; under no id what is popular.
+    neighbours: Mapping[tuple[str, str, str], Sequence[str]] = field(default_factory=dict)
+
+    def related(self, tenant: str, kind: str, history: Sequence[str], limit: int) -> list[str]:
+        """Those that the table says."""
+        told = [other for id_ in history for other in self.neighbours.get((tenant, kind, id_), ())]
+        return [id_ for id_ in dict.fromkeys(told) if id_ not in history][:limit]
+
+    def popular(self, tenant: str, kind: str, limit: int) -> list[str]:
+        """Those that the table has under no id."""
+        return list(self.neighbours.get((tenant, kind, ""), ()))[:limit]
 
     def counts(self, action: str) -> bool:
         """Whether it says anything; impressions do not."""

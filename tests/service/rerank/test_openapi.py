@@ -13,10 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
+from recommender.calibration import Calibration
 from rerank_service import examples
 from rerank_service.degraded import Degraded
 from tests.service.rerank.world import World, seen
 from tests.support.service_client import ServiceClient
+from tests.support.toy_bundle import ToyBundle, ToyManifest
 
 REFERENCE = (Path(__file__).parents[3] / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
 
@@ -30,7 +32,7 @@ def routes(empty_world: World) -> dict[str, Any]:
 
 
 def test_every_route_has_an_example_and_the_error_shape(routes: dict[str, Any]) -> None:
-    assert len(routes) == 8
+    assert len(routes) == 10
     for path, methods in routes.items():
         for method, route in methods.items():
             answers = route["responses"]
@@ -60,6 +62,23 @@ def test_the_example_search_answers_as_its_example_does(north: ServiceClient) ->
     assert set(answer) == set(example)
     assert set(answer["hits"][0]) == set(example["hits"][0])
     assert set(answer["hits"][0]["parts"]) == set(example["hits"][0]["parts"])
+
+
+@pytest.mark.parametrize("name", ["RECOMMEND", "SUGGEST"])
+def test_the_example_feeds_answer_as_theirs_do(world: World, name: str) -> None:
+    manifest = ToyManifest(calibration=Calibration(1.0, 0.0, 0.0))
+    world.bundles["toy-1"] = ToyBundle(manifest=manifest)
+    ((body,),) = [[one["value"] for one in getattr(examples, f"{name}_BODY").values()]]
+    changed = {"history": seen("n1"), "explain": True} if name == "RECOMMEND" else {"text": "red estate"}
+    path = f"/v1/{name.lower()}"
+    answer = ServiceClient(world.app()).ask("POST", path, json=body | changed | {"filters": [], "deadline_ms": 10_000})
+    assert answer.status_code == 200, answer.text
+    example: dict[str, Any] = getattr(examples, name)[200]["content"]["application/json"]["example"]
+    assert set(answer.json()) == set(example)
+    assert set(answer.json()["hits"][0]) == set(example["hits"][0])
+    shown = [json.loads(block) for block in re.findall(r"^\{\n.*?^\}$", REFERENCE, re.DOTALL | re.MULTILINE)]
+    assert body in shown
+    assert name == "RECOMMEND" or example in shown
 
 
 def test_the_other_examples_answer_as_theirs_do(north: ServiceClient) -> None:

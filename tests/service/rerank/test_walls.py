@@ -107,6 +107,8 @@ def test_a_request_without_a_proper_tenant_is_refused(world: World, header: str 
         ("POST", "/v1/search", {"kind": "listing"}),
         ("GET", "/v1/similar/listing/n1", None),
         ("POST", "/v1/similar/listing/n1", {}),
+        ("POST", "/v1/recommend", {"kind": "listing"}),
+        ("POST", "/v1/suggest", {"kind": "listing", "text": "red"}),
         ("POST", "/v1/rerank", {"kind": "listing", "candidates": [{"id": "n1"}]}),
         ("POST", "/v1/rerank", {"kind": "listing", "query": "red", "documents": ["red"], "item_ids": ["n1"]}),
         ("POST", "/v1/items/bulk", {"op": "delete", "kind": "listing", "id": "n1", "revision": 9}),
