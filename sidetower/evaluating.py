@@ -12,6 +12,7 @@ import numpy as np
 from domain.errors import ConfigurationError
 from domain.vectors import DIMENSIONS, Array
 from sidetower.rebuilding import steps
+from sidetower.search_evaluation import SearchEvaluation, evaluate_searches
 
 if TYPE_CHECKING:
     from domain.catalogue import Kind
@@ -22,16 +23,13 @@ if TYPE_CHECKING:
     from recommender.evaluation.intervals import Interval
     from recommender.evaluation.item_map import ItemMap
     from recommender.evaluation.measure import Place
+    from sidetower.judgments import Judgment
     from sidetower.parts import Parts
 
 #: Fewer cases than this say nothing.
 FEWEST_CASES: Final = 20
 #: Items of one page when they are read back, and of one call of the embedder.
 PAGE: Final = 500
-#: In a manifest's metrics: percent of people, by the hash of `is_reported`, whom the bundle did not learn from.
-HELD_OUT: Final = "held_out_percent"
-#: In a manifest's metrics: seconds since 1970 of the last event that the bundle learnt from.
-LEARNT_UNTIL: Final = "learnt_until"
 
 Progress = Callable[[str, int, int], None]
 
@@ -51,22 +49,15 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
-    """How a bundle does, slice by slice; the first slice is all cases."""
+class PeopleEvaluation:
+    """How a bundle ranks for people, slice by slice; the first slice is all of them."""
 
-    bundle: str
-    space: str
-    kind: str
-    items: int
     question: Question
     comparisons: Sequence[Comparison]
     #: Share of what is wanted that the window holds.
     window_recall: Interval
     #: What tuning chose for the baselines, by tenant.
     tuned: Mapping[str, Mapping[str, float | str]]
-    #: The manifest's own figures.
-    training: Mapping[str, Any]
-    map: ItemMap
     #: What keeps the figures from being believed.
     doubts: Sequence[str] = field(default_factory=list)
 
@@ -74,36 +65,97 @@ class Evaluation:
         """The evaluation as JSON."""
         recall = self.window_recall
         return {
-            "bundle": self.bundle,
-            "space": self.space,
-            "kind": self.kind,
-            "items": self.items,
             "since": self.question.since,
             "window": self.question.window,
             "window_recall": {"value": recall.value, "low": recall.low, "high": recall.high},
             "slices": [one.to_document() for one in self.comparisons],
             "tuned": {tenant: dict(one) for tenant, one in self.tuned.items()},
-            "training": dict(self.training),
             "doubts": list(self.doubts),
         }
 
 
-def evaluate(parts: Parts, kind: Kind, events: Sequence[Event], question: Question, tell: Progress) -> Evaluation:
-    """Rank all items for people whom no baseline learnt from, and compare.
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A bundle, and how it does for people and in searches, as far as somebody asked."""
+
+    bundle: str
+    space: str
+    kind: str
+    items: int
+    #: The manifest's own figures.
+    training: Mapping[str, Any]
+    map: ItemMap
+    people: PeopleEvaluation | None = None
+    searches: SearchEvaluation | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """The evaluation as JSON."""
+        return {
+            "bundle": self.bundle,
+            "space": self.space,
+            "kind": self.kind,
+            "items": self.items,
+            "people": self.people.to_document() if self.people else None,
+            "searches": self.searches.to_document() if self.searches else None,
+            "training": dict(self.training),
+        }
+
+
+def evaluate(
+    parts: Parts,
+    kind: Kind,
+    events: Sequence[Event] | None,
+    judgments: Sequence[Judgment] | None,
+    question: Question,
+    tell: Progress,
+) -> Evaluation:
+    """Rank for people and for queries that no baseline learnt from, and compare.
+
+    Args:
+        parts: of the installation.
+        kind: of the items.
+        events: what people did; None = nobody is asked about.
+        judgments: judged queries; None = no query is asked.
+        question: of which bundle, and how.
+        tell: told about progress.
 
     Raises:
-        ConfigurationError: too few people to say anything.
+        ConfigurationError: too few people or queries to say anything.
         NotFound, BundleRefused: the bundle is missing or damaged.
         Unavailable: the kind has no index yet.
     """
-    from recommender.evaluation.comparison import compare
-    from recommender.evaluation.intervals import intervals
     from recommender.evaluation.item_map import map_items
-    from recommender.evaluation.measure import OURS, Measured, measure, windowed_name
 
     pointer = steps(parts, kind).release().default
     bundle = parts.bundle(question.bundle or pointer.bundle)
     places = [place for place in read_places(parts, pointer.generation, bundle, tell) if place.items]
+    items = [item for place in places for item in place.items]
+    return Evaluation(
+        bundle=bundle.id,
+        space=bundle.space,
+        kind=kind.name,
+        items=len(items),
+        training=bundle.manifest.metrics,
+        map=map_items(items, np.concatenate([place.vectors for place in places]), kind.title),
+        people=None if events is None else evaluate_people(bundle, places, events, question, tell),
+        searches=None
+        if judgments is None
+        else evaluate_searches(parts.engine, pointer.generation, kind, bundle, items, judgments, tell),
+    )
+
+
+def evaluate_people(
+    bundle: Bundle, places: Sequence[Place], events: Sequence[Event], question: Question, tell: Progress
+) -> PeopleEvaluation:
+    """Rank all items for the reported people, and compare with baselines that learnt from the others.
+
+    Raises:
+        ConfigurationError: too few people to say anything.
+    """
+    from recommender.evaluation.comparison import compare
+    from recommender.evaluation.intervals import intervals
+    from recommender.evaluation.measure import OURS, Measured, measure, windowed_name
+
     splits = {place.tenant: _split(bundle, place, events, question) for place in places}
     asked = [place for place in places if splits[place.tenant].reported]
     _check_enough(sum(len(splits[place.tenant].reported) for place in asked))
@@ -111,23 +163,12 @@ def evaluate(parts: Parts, kind: Kind, events: Sequence[Event], question: Questi
         measure(bundle, place, splits[place.tenant], question.window, tell, tenants=len(asked)) for place in asked
     ]
     measured = Measured.joined(parted)
-    return Evaluation(
-        bundle=bundle.id,
-        space=bundle.space,
-        kind=kind.name,
-        items=sum(len(place.items) for place in places),
+    own = (windowed_name(question.window),)
+    return PeopleEvaluation(
         question=question,
-        comparisons=[
-            compare(name, found, OURS, (windowed_name(question.window),)) for name, found in measured.slices.items()
-        ],
+        comparisons=[compare(name, found, OURS, own) for name, found in measured.slices.items()],
         window_recall=intervals(measured.window[:, np.newaxis])[0],
         tuned=measured.tuned,
-        training=bundle.manifest.metrics,
-        map=map_items(
-            [item for place in places for item in place.items],
-            np.concatenate([place.vectors for place in places]),
-            kind.title,
-        ),
         doubts=doubts(bundle.id, bundle.manifest.metrics, question.since),
     )
 
@@ -150,9 +191,9 @@ def doubts(bundle: str, metrics: Mapping[str, Any], since: float | None) -> list
         metrics: of its manifest.
         since: as in `Question`.
     """
-    from recommender.evaluation.splits import REPORTED_PERCENT
+    from recommender.evaluation.splits import HELD_OUT, LEARNT_UNTIL, REPORTED_PERCENT
 
-    if "trained_from" not in metrics:
+    if "epochs" not in metrics:
         return []
     if since is not None and metrics.get(LEARNT_UNTIL, np.inf) <= since:
         return []

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PAGE: Final = 500
 #: Broken lines kept with their text; all are counted.
 ERRORS_KEPT: Final = 100
+#: Of what a calibrated bundle offers, the share that should fit.
+PRECISION: Final = 0.8
 
 Watch = Callable[[str, int, int], None]
 T = TypeVar("T")
@@ -81,6 +83,7 @@ def train(
     *,
     judgments: Sequence[Judgment] | None = None,
     hold_out: bool = False,
+    precision: float = PRECISION,
 ) -> str:
     """Train from events, judgments or both into the space that the kind is served in; the new bundle's id.
 
@@ -90,7 +93,8 @@ def train(
         events: teach user tower, the scorer's personal part and neighbours.
         watch: told how far it is.
         judgments: teach the scorer's relevance; None = there are none.
-        hold_out: leave out the people whom `sidetower evaluate` reports on; the manifest tells it.
+        hold_out: leave out the people and queries that `sidetower evaluate` reports on; the manifest tells it.
+        precision: of what reaches the threshold of the calibration, the share that should fit.
 
     Raises:
         Unavailable: the kind has no index yet.
@@ -98,6 +102,7 @@ def train(
     """
     from recommender.evaluation.splits import is_reported
     from recommender.training.release import Settings, train_release
+    from sidetower.calibrating import calibrated
     from sidetower.judgments import judged_queries
 
     learnt = [event for event in events if not (hold_out and is_reported(event.user_id))]
@@ -105,7 +110,8 @@ def train(
     items = stored_items(parts, pointer.generation)
     judged = None
     if judgments is not None:
-        judged = judged_queries(parts.engine, pointer.generation, parts.bundle(pointer.bundle), judgments, watch)
+        told = [one for one in judgments if not (hold_out and is_reported(one.query))]
+        judged = judged_queries(parts.engine, pointer.generation, parts.bundle(pointer.bundle), told, watch)
     checkpoint = parts.config.path / f"training-{kind.name}.npz"
     with tempfile.TemporaryDirectory() as folder:
         base = parts.bundles.path(pointer.bundle)
@@ -113,6 +119,8 @@ def train(
         made = train_release(base, items, learnt, Path(folder), watch, settings, judged=judged)
         if learnt:
             _note_events(made, learnt, hold_out=hold_out)
+        if judged is not None:
+            made = calibrated(made, judged, precision, hold_out=hold_out)
         bundle = parts.bundles.put(made)
     checkpoint.unlink(missing_ok=True)
     return bundle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -47,6 +47,10 @@ class RankingMetrics:
     def means(self) -> dict[str, float]:
         """The mean over the cases, by the same names."""
         return {name: float(column.mean()) for name, column in self.columns().items()}
+
+    def of(self, chosen: Numbers) -> RankingMetrics:
+        """The figures of these cases."""
+        return RankingMetrics(*(getattr(self, name)[chosen] for name in self.__slots__))
 
     @classmethod
     def joined(cls, parts: Sequence[RankingMetrics]) -> RankingMetrics:
@@ -121,6 +125,23 @@ def judge(rankings: Sequence[Sequence[int]], relevant: Sequence[Collection[int]]
     return RankingMetrics(*table.T)
 
 
+def judge_graded(rankings: Sequence[Sequence[int]], grades: Sequence[Numbers]) -> RankingMetrics:
+    """As `judge`, where some rows are more relevant than others: a grade g gains 2^g - 1 (Burges et al., ICML 2005).
+
+    Args:
+        rankings: all rows of each case, best first.
+        grades: ``[n]`` for each ranking, 0 = not relevant, at least one above 0.
+
+    Raises:
+        InvalidQuery: a case without a relevant row.
+    """
+    found = judge(rankings, [np.flatnonzero(one > 0).tolist() for one in grades])
+    gains = [np.exp2(one) - 1 for one in grades]
+    got = [_cumulated(gain[np.asarray(rows, np.int64)]) for rows, gain in zip(rankings, gains, strict=True)]
+    best = [_cumulated(np.sort(gain)[::-1]) for gain in gains]
+    return replace(found, ndcg=np.array(got) / np.array(best))
+
+
 def pair_accuracy(scores: Numbers, grades: Numbers, apart: float = 0.0) -> float | None:
     """The share of pairs of unequal grade that the scores put in the right order; a tie counts half.
 
@@ -138,6 +159,11 @@ def pair_accuracy(scores: Numbers, grades: Numbers, apart: float = 0.0) -> float
         return None
     ahead = np.sign(scores[:, np.newaxis] - scores[np.newaxis, :])[wanted]
     return float((ahead + 1).mean() / 2)
+
+
+def _cumulated(gains: Numbers) -> float:
+    """Discounted cumulative gain of the first ten."""
+    return float((gains[:DEPTH] * _discounts(len(gains[:DEPTH]))).sum())
 
 
 def _discounts(count: int) -> Numbers:

@@ -129,6 +129,7 @@ def _lines(manifest: Manifest, serves: Sequence[str]) -> list[tuple[str, str]]:
         ("own scalers", ", ".join(sorted(manifest.tenant_scalers)) or "no tenant"),
         ("history", f"the last {recipe.length} events; {_joined(recipe.weights)}, else {recipe.other:g}"),
         ("signals", ", ".join(manifest.signals) or "none"),
+        ("calibration", _joined(manifest.calibration.to_document()) if manifest.calibration else "none"),
     ]
     return told + [(name.replace("_", " "), _joined(value)) for name, value in sorted(manifest.metrics.items())]
 

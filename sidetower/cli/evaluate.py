@@ -9,23 +9,29 @@ from typing import TYPE_CHECKING, Annotated, Final
 import orjson
 import typer
 
-from domain.errors import InvalidItem, InvalidQuery, Unavailable
+from domain.errors import ConfigurationError, InvalidItem, InvalidQuery, Unavailable
 from sidetower.cli import output
 from sidetower.cli.index import staged
 from sidetower.cli.search import KindOption
 from sidetower.config import DEFAULT_FILE, load_config
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from recommender.evaluation.comparison import Comparison
     from sidetower.evaluating import Evaluation
 
-#: Broken events that are shown.
+#: Broken lines that are shown.
 SHOWN: Final = 10
 #: Threads of one network call; it has the machine to itself.
 THREADS: Final = 2
 
 
 def evaluate(
-    events: Annotated[Path, typer.Option("--events", "-e", help="JSONL, CSV or Parquet file of events.")],
+    events: Annotated[Path | None, typer.Option("--events", "-e", help="JSONL, CSV or Parquet file of events.")] = None,
+    judgments: Annotated[
+        Path | None, typer.Option("--judgments", "-j", help="JSONL, CSV or Parquet file of judged queries.")
+    ] = None,
     config: output.ConfigPath = DEFAULT_FILE,
     kind: KindOption = "",
     tenant: output.TenantOption = "",
@@ -39,24 +45,30 @@ def evaluate(
     report: Annotated[Path | None, typer.Option("--report", "-r", help="File for a report in HTML.")] = None,
     as_json: output.JsonFlag = False,
 ) -> None:
-    """Measure a bundle beside baselines, on people whom the baselines did not learn from.
+    """Measure a bundle beside baselines, on people and queries that the baselines did not learn from.
 
-    All items are ranked for each person, nothing is sampled; intervals hold 95 % of the resampled people. Exit status
-    3: some events were told as broken, all others were read.
+    For each person all items are ranked, for each query its judged ones; nothing is sampled. Intervals hold 95 % of the
+    resamples. Exit status 3: some lines were told as broken, all others were read.
     """
     from plugin.files.opening import open_file_source
     from sidetower import evaluating
+    from sidetower.judgments import ReadJudgments, read_judgments
     from sidetower.parts import Parts
-    from sidetower.training import read_events
+    from sidetower.training import ReadEvents, read_events
 
+    if events is None and judgments is None:
+        fix = "Name a file to ask about."
+        raise ConfigurationError("evaluate", expected="--events or --judgments", got="neither", fix=fix)
     settings = load_config(config, os.environ)
     chosen = settings.kind(kind)
     parts = Parts(settings, threads=THREADS)
-    read = read_events(open_file_source(events, "object_id"), chosen, tenant)
+    told = read_events(open_file_source(events, "object_id"), chosen, tenant) if events else ReadEvents()
+    judged = read_judgments(open_file_source(judgments, "item_id"), tenant) if judgments else ReadJudgments()
     question = evaluating.Question(bundle, _moment(since), people, window)
+    asked = (told.events if events else None, judged.judgments if judgments else None)
     with output.progress(quiet=as_json) as bar:
-        found = evaluating.evaluate(parts, chosen, read.events, question, staged(bar))
-    document = found.to_document() | {"events": len(read.events), "broken": read.broken}
+        found = evaluating.evaluate(parts, chosen, *asked, question, staged(bar))
+    document = found.to_document() | {"broken": told.broken + judged.broken}
     if out is not None:
         _write(out, orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
     if report is not None:
@@ -67,9 +79,9 @@ def evaluate(
         output.print_json(document)
     else:
         _tell(found)
-        for error in read.errors[:SHOWN]:
+        for error in [*told.errors, *judged.errors][:SHOWN]:
             output.warn(str(error))
-    if read.broken:
+    if document["broken"]:
         raise typer.Exit(InvalidItem.exit_code)
 
 
@@ -93,16 +105,31 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _tell(found: Evaluation) -> None:
+    output.say(f"{found.bundle} on {found.items:,} items of {found.kind}", "bold")
+    if found.people is not None:
+        people = found.people
+        _table(people.comparisons[0], "people")
+        output.say(f"The best {people.question.window} by vector hold {people.window_recall} of what is wanted.")
+        _verdicts(people.comparisons, people.doubts)
+    if found.searches is not None:
+        searches = found.searches
+        _table(searches.comparisons[0], "queries")
+        _verdicts(searches.comparisons, searches.doubts)
+        if searches.reliability is not None:
+            output.say(str(searches.reliability))
+
+
+def _table(one: Comparison, what: str) -> None:
     from recommender.evaluation.comparison import MAIN
 
-    everybody = found.comparisons[0]
-    output.say(f"{found.bundle} on {found.items:,} items of {found.kind}, {everybody.cases:,} people", "bold")
-    metrics = list(everybody.methods[everybody.ours])
-    best_first = sorted(everybody.methods.items(), key=lambda named: -named[1][MAIN].value)
-    rows = [[name, *(str(one[metric]) for metric in metrics)] for name, one in best_first]
-    output.print_table(["method", *metrics], rows)
-    output.say(f"The best {found.question.window} by vector hold {found.window_recall} of what is wanted.")
-    for one in found.comparisons:
+    metrics = list(one.methods[one.ours])
+    best_first = sorted(one.methods.items(), key=lambda named: -named[1][MAIN].value)
+    rows = [[name, *(str(figures[metric]) for metric in metrics)] for name, figures in best_first]
+    output.print_table([f"{one.cases:,} {what}", *metrics], rows)
+
+
+def _verdicts(comparisons: Sequence[Comparison], doubts: Sequence[str]) -> None:
+    for one in comparisons:
         (output.say if one.winner == one.ours else output.warn)(one.verdict())
-    for doubt in found.doubts:
+    for doubt in doubts:
         output.warn(doubt)

@@ -27,8 +27,11 @@ def train(
     kind: KindOption = "",
     tenant: output.TenantOption = "",
     hold_out: Annotated[
-        bool, typer.Option("--hold-out", help="Leave out the people whom sidetower evaluate reports on.")
+        bool, typer.Option("--hold-out", help="Leave out the people and queries that sidetower evaluate reports on.")
     ] = False,
+    precision: Annotated[
+        float, typer.Option(min=0.01, max=0.99, help="Share of what reaches the threshold that should fit.")
+    ] = 0.8,
     serve: Annotated[bool, typer.Option("--serve", help="Serve the new bundle at once.")] = False,
     as_json: output.JsonFlag = False,
 ) -> None:
@@ -55,7 +58,9 @@ def train(
         judged = read_judgments(open_file_source(judgments, "item_id"), tenant)
         learnt = judged.judgments
     with output.progress(quiet=as_json) as bar:
-        bundle = training.train(parts, chosen, read.events, staged(bar), judgments=learnt, hold_out=hold_out)
+        bundle = training.train(
+            parts, chosen, read.events, staged(bar), judgments=learnt, hold_out=hold_out, precision=precision
+        )
     if serve:
         training.serve_bundle(parts, chosen, bundle)
     lines = {"events": len(read.events)} if events else {}

@@ -8,13 +8,14 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from sidetower.report.style import STYLE
-from sidetower.report.svg import Bar, bars, curve, points
+from sidetower.report.svg import Bar, bars, curve, diagonal, points
 
 if TYPE_CHECKING:
     from recommender.evaluation.comparison import Comparison
     from recommender.evaluation.intervals import Interval
     from recommender.evaluation.item_map import ItemMap
-    from sidetower.evaluating import Evaluation
+    from recommender.evaluation.platt import Reliability
+    from sidetower.evaluating import Evaluation, PeopleEvaluation
 
 _PAGE: Final = """<!doctype html>
 <html lang="en">
@@ -44,35 +45,51 @@ def page(found: Evaluation) -> str:
 
 
 def _sections(found: Evaluation) -> Iterator[str]:
-    everybody = found.comparisons[0]
     yield f"<h1>{escape(found.bundle)}</h1>"
-    yield f'<p class="lead">{escape(_asked(found))}</p>'
-    yield from (f'<p class="doubt">{escape(doubt)}</p>' for doubt in found.doubts)
-    yield _section("Who ranks better", _verdicts(found.comparisons))
-    yield _section("Everybody", _table(everybody) + _ndcg(everybody), "Bars: NDCG@10; whiskers hold 95 % of resamples.")
-    yield _section(
-        "The bundle minus each baseline",
-        bars([_bar(name, one["NDCG@10"], "gain") for name, one in _ranked(everybody.gains)], "differences in NDCG@10"),
-        "NDCG@10 on the same people. Right of the line the bundle is better; a whisker across it means: not known.",
-    )
-    for one in found.comparisons[1:]:
-        yield _section(_capital(one.slice), _ndcg(one), f"{one.cases:,} people. NDCG@10.")
+    yield f'<p class="lead">{found.items:,} items of {escape(found.kind)}; space {escape(found.space)}.</p>'
+    parts = [part for part in (found.people, found.searches) if part is not None]
+    yield from (f'<p class="doubt">{escape(doubt)}</p>' for part in parts for doubt in part.doubts)
+    yield _section("Who ranks better", _verdicts([one for part in parts for one in part.comparisons]))
+    if found.people is not None:
+        yield from _compared("Everybody", found.people.comparisons, _asked(found.people))
+    if found.searches is not None:
+        asked = f"{found.searches.comparisons[0].cases:,} judged queries; their judged candidates are ordered."
+        yield from _compared("Searches", found.searches.comparisons, asked)
+        yield from _reliability(found.searches.reliability)
     yield from _curves(found.training)
     yield _section("The item space", _map(found.map), _map_note(found.map))
     yield _section("What the bundle tells of itself", _facts(found.training))
 
 
-def _asked(found: Evaluation) -> str:
-    since = found.question.since
-    asked = (
-        "a fifth of each person's items is hidden"
-        if since is None
-        else f"what they came to from {datetime.fromtimestamp(since, UTC).isoformat(timespec='seconds')} on"
-    )
+def _asked(people: PeopleEvaluation) -> str:
+    asked = "a fifth of each person's items is hidden"
+    if people.question.since is not None:
+        moment = datetime.fromtimestamp(people.question.since, UTC).isoformat(timespec="seconds")
+        asked = f"what they came to from {moment} on is asked for"
     return (
-        f"{found.comparisons[0].cases:,} people, {found.items:,} items of {found.kind}; {asked}. All items are ranked. "
-        f"The best {found.question.window} by vector hold {found.window_recall} of what is wanted. Space {found.space}."
+        f"{people.comparisons[0].cases:,} people; {asked}. All items are ranked. "
+        f"The best {people.question.window} by vector hold {people.window_recall} of what is wanted."
     )
+
+
+def _compared(title: str, comparisons: Sequence[Comparison], asked: str) -> Iterator[str]:
+    everybody = comparisons[0]
+    note = f"{asked} Bars: NDCG@10; whiskers hold 95 % of resamples."
+    yield _section(title, _table(everybody) + _ndcg(everybody), note)
+    yield _section(
+        f"{title}: the bundle minus each baseline",
+        bars([_bar(name, one["NDCG@10"], "gain") for name, one in _ranked(everybody.gains)], "differences in NDCG@10"),
+        "NDCG@10 on the same cases. Right of the line the bundle is better; a whisker across it means: not known.",
+    )
+    for one in comparisons[1:]:
+        yield _section(_capital(one.slice), _ndcg(one), f"{one.cases:,} cases. NDCG@10.")
+
+
+def _reliability(found: Reliability | None) -> Iterator[str]:
+    if found is not None:
+        chart = diagonal([(one.told, one.seen) for one in found.bins], [f"{one.pairs} pairs" for one in found.bins])
+        note = f"{found} Right: the probability that is told; up: the share that fits. On the line both agree."
+        yield _section("What its probabilities are worth", chart, note)
 
 
 def _section(title: str, body: str, note: str = "") -> str:
@@ -118,9 +135,15 @@ def _style(one: Comparison, name: str) -> str:
 
 
 def _curves(training: Mapping[str, Any]) -> Iterator[str]:
-    """Whatever the manifest holds for every epoch."""
-    for name, title in (("loss", "Training loss"), ("held_out", "Held-out figure while training")):
-        values = training.get(name)
+    """Whatever the manifest holds for every epoch, of people's taste and of relevance."""
+    judged = training.get("relevance", {})
+    for part, name, title in (
+        (training, "loss", "Training loss"),
+        (training, "held_out", "Held-out figure while training"),
+        (judged, "loss", "Training loss of the relevance"),
+        (judged, "held_out", "Held-out figure while training the relevance"),
+    ):
+        values = part.get(name)
         if isinstance(values, list) and values and all(isinstance(one, int | float) for one in values):
             best = values.index(max(values)) if name == "held_out" else None
             yield _section(title, curve(values, title, best), "One point for each epoch.")

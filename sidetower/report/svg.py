@@ -114,6 +114,29 @@ def points(places: Sequence[tuple[float, float]], styles: Sequence[str], told: S
     return _svg(height, title, parts)
 
 
+def diagonal(places: Sequence[tuple[float, float]], told: Sequence[str]) -> str:
+    """Points of a unit square with the line on which both are equal.
+
+    Args:
+        places: told and seen of each, 0 to 1.
+        told: what each tells when it is pointed at.
+    """
+    height, left, size = 340, 120, 300
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return left + size * x, 10 + size * (1 - y)
+
+    parts = [
+        _line(*at(0, 0), *at(1, 1), "axis"),
+        _line(*at(0, 0), *at(1, 0), "axis"),
+        _line(*at(0, 0), *at(0, 1), "axis"),
+        *(_text(at(share, 0)[0], 328, f"{share:g}", "middle", "figure") for share in (0, 0.5, 1)),
+        *(_text(left - 8, at(0, share)[1] + 4, f"{share:g}", "end", "figure") for share in (0, 0.5, 1)),
+        *(_dot(*at(*place), 5, "ours", text) for place, text in zip(places, told, strict=True)),
+    ]
+    return _svg(height, "told probability and share that fits", parts)
+
+
 def _svg(height: float, title: str, parts: Sequence[str]) -> str:
     inside = "\n".join(parts)
     return (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.catalogue import write_jsonl
+from tests.journeys.catalogue import MAKES, THEMES, write_jsonl
 from tests.journeys.conftest import FirstIndex
 from tests.journeys.house import House
 
@@ -48,19 +48,19 @@ def told(asked: House) -> dict[str, Any]:
 
 
 def test_a_baseline_that_is_better_is_named(told: dict[str, Any]) -> None:
-    everybody = told["slices"][0]
+    everybody = told["people"]["slices"][0]
     assert everybody["slice"] == "all"
     assert everybody["winner"] == everybody["best_baseline"] in {"EASE", "ItemKNN"}
     assert f"{everybody['winner']} is better than the bundle" in everybody["verdict"]
     assert everybody["gains"][everybody["winner"]]["NDCG@10"]["high"] < 0
-    assert told["doubts"] == []
+    assert told["people"]["doubts"] == []
+    assert told["searches"] is None
 
 
 def test_every_item_was_ranked_and_the_figures_are_in_the_file(
     told: dict[str, Any], asked: House, first_index: FirstIndex
 ) -> None:
     assert told["items"] == len(first_index.documents)
-    assert told["events"] == PEOPLE * LIKED
     assert json.loads((asked.folder / "figures.json").read_text()) == told
 
 
@@ -76,6 +76,40 @@ def test_people_read_a_table_and_a_sentence_for_each_slice(asked: House) -> None
     assert done.returncode == 0, done.stderr
     assert "popularity" in done.stdout
     assert "all: " in done.stdout + done.stderr
+
+
+def test_searches_are_laid_beside_bm25_and_the_engines_order(asked: House, first_index: FirstIndex) -> None:
+    cars = [car for car in first_index.documents if car["visible_to"] == "*"]
+    queries = [
+        (f"{words[0]} {words[1]}", make, praise)
+        for make in MAKES
+        for praises in THEMES.values()
+        for praise in praises
+        for words in ((make, praise), (praise, make))
+    ]
+    draw = random.Random(0)
+    told = []
+    for text, make, praise in queries:
+        for car in draw.sample(cars, 20) + [one for one in cars if one["make"] == make][:10]:
+            fits = (car["make"] == make) + (praise in car["title"] + car["description"])
+            told.append({"query": text, "item_id": car["listing_id"], "label": fits})
+    write_jsonl(asked.folder / "judgments.jsonl", told)
+    document = asked.json(
+        "evaluate", "--judgments", "judgments.jsonl", "--tenant", "north", "--report", "searches.html"
+    )
+    assert document["people"] is None
+    [searches] = document["searches"]["slices"]
+    assert set(searches["methods"]) == {"bundle", "engine order", "BM25"}
+    assert 20 <= searches["cases"] <= 0.3 * len(queries)
+    assert all(one["NDCG@10"]["value"] > 0.5 for one in searches["methods"].values())
+    assert (document["searches"]["reliability"], document["searches"]["doubts"]) == (None, [])
+    assert "Searches" in (asked.folder / "searches.html").read_text()
+
+
+def test_nothing_to_ask_about_is_told(asked: House) -> None:
+    done = asked.run("evaluate", "--tenant", "north", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stderr)["error"]["expected"] == "--events or --judgments"
 
 
 def test_too_few_people_are_no_answer(asked: House, first_index: FirstIndex) -> None:

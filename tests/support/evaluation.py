@@ -9,7 +9,9 @@ from recommender.evaluation.comparison import compare
 from recommender.evaluation.intervals import Interval
 from recommender.evaluation.item_map import map_items
 from recommender.evaluation.metrics import RankingMetrics
-from sidetower.evaluating import Evaluation, Question
+from recommender.evaluation.platt import Bin, Reliability
+from sidetower.evaluating import Evaluation, PeopleEvaluation, Question
+from sidetower.search_evaluation import SearchEvaluation
 
 #: What no page may take as markup.
 HOSTILE = '<script>alert(1)</script> & "friends"'
@@ -30,11 +32,7 @@ def evaluation(cases: int = 60) -> Evaluation:
         for number in range(40)
         for groups in ({"make": (f"make {number % 3}",)} if number % 4 else {},)
     ]
-    return Evaluation(
-        bundle="bundle-0123456789abcdef",
-        space="0123456789abcdef",
-        kind="listing",
-        items=len(items),
+    people = PeopleEvaluation(
         question=Question(),
         comparisons=[
             compare(name, found, "bundle", ("bundle, best of 200",))
@@ -42,7 +40,18 @@ def evaluation(cases: int = 60) -> Evaluation:
         ],
         window_recall=Interval(0.6, 0.5, 0.7),
         tuned={"north": {"EASE ridge per 1,000 people": 20.0}},
+        doubts=["it learnt from who is asked"],
+    )
+    asked = {"engine order": figures(0.4), "BM25": figures(0.3), "bundle": figures(0.6)}
+    bins = (Bin(50, 0.1, 0.05), Bin(50, 0.8, 0.9))
+    searches = SearchEvaluation([compare("searches", asked, "bundle")], Reliability(bins, 0.075, 0.85, 0.5))
+    return Evaluation(
+        bundle="bundle-0123456789abcdef",
+        space="0123456789abcdef",
+        kind="listing",
+        items=len(items),
+        people=people,
+        searches=searches,
         training={"loss": [3.0, 2.0, 1.5], "held_out": [0.2, 0.4, 0.3], "trained_from": "bundle-0"},
         map=map_items(items, rng.standard_normal((len(items), 128)).astype(np.float32), "title"),
-        doubts=["it learnt from who is asked"],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -65,19 +66,27 @@ def test_what_items_and_tenants_are_called_is_text(text: str) -> None:
 
 def test_every_figure_verdict_and_doubt_is_told(text: str) -> None:
     found, told = evaluation(), Reader(text).text
-    for one in found.comparisons:
-        assert one.verdict()[1:] in told
-        for figures in (*one.methods.values(),):
-            assert str(figures["NDCG@10"]) in told
-    for gain in found.comparisons[0].gains.values():
-        assert str(gain["NDCG@10"]) in told
-    assert all(doubt in told for doubt in found.doubts)
+    assert found.people is not None
+    assert found.searches is not None
+    for part in (found.people, found.searches):
+        for one in part.comparisons:
+            assert one.verdict()[1:] in told
+            assert all(str(figures["NDCG@10"]) in told for figures in one.methods.values())
+        assert all(str(gain["NDCG@10"]) in told for gain in part.comparisons[0].gains.values())
+        assert all(doubt in told for doubt in part.doubts)
+    assert str(found.searches.reliability) in told
     assert "Training loss" in told
 
 
-def test_a_bundle_that_was_never_trained_has_no_curves() -> None:
-    from dataclasses import replace
+def test_what_nobody_asked_is_not_told() -> None:
+    told = Reader(page(replace(evaluation(), people=None))).text
+    assert "Searches" in told
+    assert "Everybody" not in told
+    told = Reader(page(replace(evaluation(), searches=None))).text
+    assert "Searches" not in told
 
+
+def test_a_bundle_that_was_never_trained_has_no_curves() -> None:
     assert "Training loss" not in page(replace(evaluation(), training={"sampled_items": 40}))
 
 
