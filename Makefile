@@ -47,7 +47,7 @@ test: check ## set up and run the checks and the whole suite; absent servers are
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-nightly: $(VENV)/.test ## the engine contract and the indexer on the older OpenSearch, 2.19.6
-	SIDETOWER_TEST_OPENSEARCH_VERSION=2.19.6 $(BIN)/python -m pytest tests/contracts tests/indexer tests/unit/opensearch tests/client tests/journeys/test_pipelines.py $(PYTEST_ARGS)
+	SIDETOWER_TEST_OPENSEARCH_VERSION=2.19.6 $(BIN)/python -m pytest tests/contracts tests/indexer tests/unit/opensearch tests/client tests/service/gateway tests/journeys/test_pipelines.py $(PYTEST_ARGS)
 
 bench-catalogues: $(VENV)/.test ## index real catalogues on both engines: items/s, sizes, answers
 	$(BIN)/python -m benchmarks.catalogues

@@ -23,8 +23,9 @@ def offered(hits: Sequence[Mapping[str, Any]], id_field: str) -> tuple[Offered, 
     Raises:
         OwnSearch: not every hit has an id of its own.
     """
-    ids = [_id_of(hit, id_field) for hit in hits]
-    if len(set(ids)) < len(ids) or len({hit["_id"] for hit in hits}) < len(ids):
+    own: list[str] = [hit["_id"] for hit in hits]
+    ids = [_id_in(hit, id_field) for hit in hits] if id_field else own
+    if len(set(ids)) < len(ids) or len(set(own)) < len(own):
         raise degraded(Trouble.AMBIGUOUS_IDS, "two hits have one id; search one index, or name another id_field")
     scores = [hit["_score"] for hit in hits]
     if None in scores:
@@ -92,12 +93,10 @@ def _hit(hit: Mapping[str, Any], place: int, score: float) -> dict[str, Any]:
     return {"_index": hit["_index"], "_id": hit["_id"], "_score": score, "_sidetower": told}
 
 
-def _id_of(hit: Mapping[str, Any], id_field: str) -> str:
-    value: Any = hit["_id"]
-    if id_field:
-        value = hit.get("_source")
-        for step in id_field.split("."):
-            value = value.get(step) if isinstance(value, Mapping) else None
+def _id_in(hit: Mapping[str, Any], id_field: str) -> str:
+    value: Any = hit.get("_source")
+    for step in id_field.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise degraded(Trouble.IDS_MISSING, f"hit {hit['_id']} has no id in its field {id_field}")
     return str(value)

@@ -141,7 +141,7 @@ def _query(random: Random) -> dict[str, Any]:
 
 #: What a search may say beside its query, each drawn for itself.
 _BESIDE: Final[tuple[Callable[[Random], dict[str, Any]], ...]] = (
-    lambda random: {"post_filter": _filter(random)},
+    lambda random: {"post_filter": {"bool": {"filter": _filter(random), "_name": "afterwards"}}},
     lambda random: {"highlight": {"fields": {"title": {}, "description": {"fragment_size": 40}}}},
     lambda random: {
         "highlight": {

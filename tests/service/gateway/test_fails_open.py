@@ -32,6 +32,12 @@ def own(answer: Any, cluster: StandIn, size: int = 10) -> str:
     return why
 
 
+def counted(gateway: Asking, why: str) -> int:
+    """How often the service has told this reason."""
+    told: dict[str, int] = gateway.http.get("/readyz").json()["degraded"]
+    return told.get(why, 0)
+
+
 def slow(world: World) -> dict[str, Any]:
     world.bundles["toy-1"] = replace(ToyBundle(), scorer=SlowScorer())
     return {}
@@ -104,7 +110,9 @@ CLUSTERS: dict[str, tuple[str, Callable[[Sent], Answered]]] = {
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_a_cluster_that_fails_for_one_of_two_searches(gateway: Asking, cluster: StandIn, name: str) -> None:
     why, cluster.answer = CLUSTERS[name]
+    before = counted(gateway, why)
     assert own(gateway.search(), cluster) == why
+    assert counted(gateway, why) == before + 1
 
 
 def test_ids_that_are_not_of_one_hit_each(gateway: Asking, cluster: StandIn) -> None:
