@@ -271,7 +271,7 @@ def _answers(catalogue: Catalogue, parts: Parts, encoder: str, engine: str) -> l
         exact = [hit for hit in found if hit.item.texts[kind.title] == title] or list(found)
         seed = exact[0].item
         told.append(
-            (f"like {_shown(seed)}", parts.searches.similar(SimilarRequest(kind.name, scope, seed.key.id)).hits)
+            (f"like {_shown(seed)}", parts.searches.similar(SimilarRequest(kind.name, scope, id=seed.key.id)).hits)
         )
     about = {"set": catalogue.name, "encoder": Path(encoder).name, "engine": engine}
     return [about | {"asked": asked, "top 3": " | ".join(_shown(hit.item) for hit in hits[:3])} for asked, hits in told]

@@ -98,7 +98,7 @@ class Demo:
 
     def similar(self, kind: str, tenant: str, id_: str, limit: int) -> Answer:
         """The items most like one item."""
-        return self.parts.searches.similar(SimilarRequest(kind, Scope(tenant), id_, limit=limit))
+        return self.parts.searches.similar(SimilarRequest(kind, Scope(tenant), id=id_, limit=limit))
 
     def change(self, edit: DemoEdit) -> dict[str, float]:
         """Tell the change; milliseconds until it was acknowledged, found by text, and embedded."""

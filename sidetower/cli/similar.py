@@ -43,7 +43,7 @@ def similar(
     request = SimilarRequest(
         chosen.name,
         Scope(key.tenant, frozenset(audience or ())),
-        key.id,
+        id=key.id,
         filters=parse_filters([written_filter(one) for one in filters or ()], chosen),
         limit=limit,
     )

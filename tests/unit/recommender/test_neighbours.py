@@ -94,6 +94,19 @@ def test_without_history_or_neighbours_nothing_is_said_but_how_popular_an_item_i
     assert not nobody.signals(["item-1"], IDS)[:, :-2].any()
 
 
+def test_related_items_are_of_the_historys_colour_and_popular_ones_are_counted() -> None:
+    people = checkerboard()
+    table = find_neighbours(IDS, Interactions.of(people, ITEMS))
+    history = [IDS[0], IDS[4], "unknown"]
+    found = table.related(history, 5)
+    sums = {id_: table.signals(history, [id_])[0, 0] for id_ in IDS if id_ not in history}
+    assert found == sorted(sums, key=lambda id_: (-sums[id_], table.row[id_]))[:5]
+    assert all(table.row[id_] % 2 == 0 for id_ in found)
+    assert table.related(["unknown"], 5) == []
+    counts = [sum(row in one for one in people) for row in range(ITEMS)]
+    assert table.popular(3) == [IDS[row] for row in sorted(range(ITEMS), key=lambda row: (-counts[row], row))[:3]]
+
+
 def test_many_items_are_counted_without_a_square_of_them() -> None:
     pairs = Interactions.of(checkerboard(), ITEMS)
     matrix = pairs.dense()
