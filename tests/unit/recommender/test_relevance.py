@@ -14,10 +14,12 @@ from domain.search import Candidate
 from domain.vectors import Array
 from recommender.bundle import Bundle, load_bundle
 from recommender.golden import verify_bundle
+from recommender.neighbours import SIGNALS
 from recommender.training.relevance import JudgedQuery
 from recommender.words import QUERY_SIGNALS
 from tests.support.needs import require_module
 from tests.unit.recommender.mini import MODELS
+from tests.unit.recommender.test_release import two_tastes
 
 pytestmark = pytest.mark.training
 
@@ -155,3 +157,22 @@ def test_too_few_queries_teach_nothing(
     with pytest.raises(ConfigurationError, match="at least 30 queries"):
         train_release(bundle_folder, mini_catalogue, [], tmp_path, judged=[*given, *alike])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_events_that_come_later_leave_relevance_as_it_is(
+    released: Path, trained: Bundle, mini_catalogue: list[Item], bundle: Bundle, tmp_path: Path
+) -> None:
+    require_module("tensorflow", "train")
+    from recommender.training.release import Settings, train_release
+
+    events = two_tastes(mini_catalogue)
+    later = load_bundle(train_release(released, mini_catalogue, events, tmp_path, settings=Settings(epochs=1)))
+    assert later.manifest.signals == (*SIGNALS, *QUERY_SIGNALS, "views")
+    assert later.manifest.metrics["relevance"] == trained.manifest.metrics["relevance"]
+    for query in judged(bundle, mini_catalogue, 5):
+        np.testing.assert_array_equal(scores(later, query), scores(trained, query))
+    items = mini_catalogue[:9]
+    vectors = later.embedder.embed(items)
+    user = later.user_tower.embed(later.history(vectors[:3], ["view"] * 3, [60.0] * 3), None)
+    signals = later.signals([Candidate(item, 0.0, 4) for item in items], [item.key.id for item in items[:3]], "v60")
+    assert later.scorer.score(None, user, vectors, signals).personal.any()
