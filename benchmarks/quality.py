@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final
 
-from benchmarks import quality_movies, quality_steam
+from benchmarks import quality_help, quality_movies, quality_steam
 from benchmarks.report import publish
 
 #: Figures and bars of a task, from the text encoder to build with.
@@ -22,6 +22,7 @@ TASKS: Final[dict[str, Task]] = {
     "steam": lambda encoder: quality_steam.measure(encoder, cold=False),
     "steam-cold": lambda encoder: quality_steam.measure(encoder, cold=True),
     "movies": quality_movies.measure,
+    "help": quality_help.measure,
 }
 
 

@@ -28,7 +28,9 @@ TITLES = ("Toy Story", "Spider-Man", "The Cities", "A toy")
 
 
 def candidate(title: str, text: str = "", number: int = 0) -> Candidate:
-    return Candidate(Item(ItemKey("t", "movie", f"m{number}-{title[:20]}"), 1, texts={"title": title, "text": text}), 0.0, 4)
+    return Candidate(
+        Item(ItemKey("t", "movie", f"m{number}-{title[:20]}"), 1, texts={"title": title, "text": text}), 0.0, 4
+    )
 
 
 def found(text: str, *given: Candidate, words: QueryWords | None = None) -> dict[str, list[float]]:
