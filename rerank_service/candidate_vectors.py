@@ -22,6 +22,8 @@ CAPACITY: Final = 100_000
 FOLLOW_SECONDS: Final = 1.0
 #: and waited for when it is older than this: nothing that is kept is used any longer without it.
 BEHIND_SECONDS: Final = 2.0
+#: Share of the time left that is waited for it; the rest is for reading the items themselves.
+FOLLOW_SHARE: Final = 0.3
 #: Threads that wait for the engine; one that hangs holds up no request beyond its deadline.
 READERS: Final = 8
 
@@ -96,7 +98,7 @@ class CandidateVectors:
         if age < BEHIND_SECONDS:
             return True
         try:
-            reading.result(timeout=max(0.0, seconds(False)))
+            reading.result(timeout=max(0.0, FOLLOW_SHARE * seconds(False)))
         except (TimeoutError, SidetowerError):
             return False
         return self._clock() - followed.at < BEHIND_SECONDS

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import takewhile
 
 import numpy as np
 
@@ -12,7 +13,11 @@ from domain.vectors import DIMENSIONS, Array
 
 
 def diverse(
-    hits: Sequence[Hit], vectors: Mapping[ItemKey, Array | None], diversity: float, limit: int
+    hits: Sequence[Hit],
+    vectors: Mapping[ItemKey, Array | None],
+    diversity: float,
+    limit: int,
+    pins: Collection[str] = (),
 ) -> tuple[Hit, ...]:
     """The first hits of a list that is made one by one: good, and unlike the ones before it.
 
@@ -25,6 +30,7 @@ def diverse(
         vectors: unit vectors ``[128]``; an item without one is like nothing.
         diversity: 0 leaves the order as it is.
         limit: how many.
+        pins: ids whose hits stay at the head.
     """
     if not diversity or not hits:
         return tuple(hits[:limit])
@@ -37,10 +43,11 @@ def diverse(
     worth = (1 - diversity) * ((scores - scores.min()) / spread if spread > 0 else np.zeros(len(hits)))
     likeness = np.full(len(hits), -1.0)
     chosen: list[int] = []
-    for _ in range(min(limit, len(hits))):
+    pinned = len(list(takewhile(lambda hit: hit.item.key.id in pins, hits)))
+    for turn in range(min(limit, len(hits))):
         value = worth - diversity * (likeness if chosen else np.zeros(len(hits)))
         value[chosen] = -np.inf
-        best = int(np.argmax(value))
+        best = turn if turn < pinned else int(np.argmax(value))
         chosen.append(best)
         likeness = np.maximum(likeness, rows @ rows[best])
     return tuple(hits[place] for place in chosen)

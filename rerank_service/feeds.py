@@ -61,7 +61,7 @@ class Feeds:
             candidates = self._for_taste(snapshot, request, bundle, taste)
             answer = self._searches.ranked(snapshot, request, bundle, None, candidates)
         vectors = {one.key: one.vector for one in candidates if has_vector(one, snapshot.space)}
-        return replace(answer, hits=diverse(answer.hits, vectors, request.diversity, request.limit))
+        return replace(answer, hits=diverse(answer.hits, vectors, request.diversity, request.limit, request.rules.pins))
 
     def _for_taste(
         self, snapshot: Snapshot, request: RecommendRequest, bundle: RankingBundle, taste: Taste

@@ -17,7 +17,7 @@ from rerank_service.degraded import CannotRank, Degraded
 from rerank_service.request import PastEvent
 from rerank_service.shelf import RankingBundle
 
-#: The user tower reads this many events, the newest.
+#: The user tower reads what the person did last with this many items.
 HISTORY_LENGTH: Final = 50
 
 
@@ -36,10 +36,13 @@ class Past:
 
 
 def telling_events(bundle: RankingBundle, events: Sequence[PastEvent]) -> list[PastEvent]:
-    """The newest 50 events that say anything, newest first."""
+    """The newest event that says anything of each item, of the newest 50 items, newest first: what training reads."""
     says = {action: bundle.counts(action) for action in {event.action for event in events}}
-    telling = [event for event in events if says[event.action]]
-    return sorted(telling, key=lambda event: -event.timestamp)[:HISTORY_LENGTH]
+    telling = sorted((event for event in events if says[event.action]), key=lambda event: -event.timestamp)
+    newest: dict[tuple[str, str], PastEvent] = {}
+    for event in telling:
+        newest.setdefault((event.kind, event.id), event)
+    return list(newest.values())[:HISTORY_LENGTH]
 
 
 def read_history(
@@ -52,7 +55,7 @@ def read_history(
     now: float,
     deadline: Deadline,
 ) -> Past | None:
-    """The newest 50 events that say anything, or None when none of them does.
+    """What the person did last with the newest 50 items, or None when none of it says anything.
 
     Items are looked up inside the scope: another tenant's id, a removed item and an unknown id are all the same
     nothing. An item without a vector in the space is left out too.
@@ -87,4 +90,4 @@ def read_history(
     history = bundle.history(
         vectors[there], [event.action for event in used], [max(0.0, now - event.timestamp) for event in used]
     )
-    return Past(history, tuple(dict.fromkeys((event.kind, event.id) for event in used)))
+    return Past(history, tuple((event.kind, event.id) for event in used))

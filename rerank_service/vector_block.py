@@ -70,15 +70,17 @@ class VectorBlock:
 
     def _read_each(self, scope: Scope, rows: NDArray[np.int64]) -> tuple[Known, list[int]]:
         """As `read`, of slots one by one; -1 is not kept."""
+        groups = scope.groups()
+        seen = frozenset(groups)
         entries: list[Candidate | None] = [None] * len(rows)
         comparable = np.zeros(len(rows), np.bool_)
         missing: list[int] = []
         for index, slot in enumerate(rows.tolist()):
             entry = None if slot < 0 else self._entries[slot]
             if isinstance(entry, Candidate):
-                if self._everyone[slot] or scope.sees(entry.item):
+                if self._everyone[slot] or not seen.isdisjoint(entry.item.audience):
                     entries[index], comparable[index] = entry, self._states[slot] == _State.READY
-            elif entry != scope.groups():
+            elif entry != groups:
                 # Not kept, or looked for by other groups, which may not see what these do.
                 missing.append(index)
         vectors = np.zeros((len(rows), DIMENSIONS), np.float32)
@@ -88,12 +90,13 @@ class VectorBlock:
     def keep(self, place: Place, scope: Scope, found: Mapping[str, Candidate | None]) -> None:
         """Keep these as the ones used last; None for one that is not there for this scope."""
         self._tick += 1
+        groups = scope.groups()
         for id_, candidate in list(found.items())[: self._capacity]:
             slot = self._slot(place, id_)
             self._used[slot] = self._tick
             self._everyone[slot] = candidate is not None and Scope(place[2]).sees(candidate.item)
             if candidate is None:
-                self._entries[slot], self._states[slot] = scope.groups(), _State.ABSENT
+                self._entries[slot], self._states[slot] = groups, _State.ABSENT
                 continue
             ready = has_vector(candidate, place[1])
             self._states[slot] = _State.READY if ready else _State.PENDING

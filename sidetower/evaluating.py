@@ -195,7 +195,7 @@ def doubts(bundle: str, metrics: Mapping[str, Any], since: float | None) -> list
 
     if "epochs" not in metrics:
         return []
-    if since is not None and metrics.get(LEARNT_UNTIL, np.inf) <= since:
+    if since is not None and metrics.get(LEARNT_UNTIL, np.inf) < since:
         return []
     if since is None and metrics.get(HELD_OUT) == REPORTED_PERCENT:
         return []

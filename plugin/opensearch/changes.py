@@ -13,22 +13,22 @@ from domain.versions import Changes
 #: More of them at once are "anything may have changed"; `index.max_result_window`.
 MAX_CHANGES: Final = 10_000
 
-_STATED: Final = "indices.*.uuid,indices.*.shards.*.seq_no.global_checkpoint"
+_STATED: Final = "indices.*.uuid,indices.*.shards.*.seq_no"
 
 
 def read_changes(client: OpenSearch, index: str, kind: str, after: str) -> Changes:
     """The items written after this mark, which is the index's uuid and a sequence number.
 
-    Every copy of the shard holds all operations up to the global checkpoint, and a write is acknowledged only below
-    it. So what is read after a refresh lacks nothing up to the checkpoint taken before it; operations above it are
-    read again the next time.
+    Every copy of the shard holds all operations up to the global checkpoint. So what is read after a refresh lacks
+    nothing up to the checkpoint taken before it; operations above it, of which some may be acknowledged while others
+    below them are still under way, are read now and again the next time.
     """
-    uuid, checkpoint = _checkpoint(client, index)
+    uuid, checkpoint, highest = _checkpoint(client, index)
     mark = f"{uuid}:{checkpoint}"
     known, _, last = after.rpartition(":")
     if known != uuid or int(last) > checkpoint:
         return Changes(mark, None)
-    if int(last) == checkpoint:
+    if int(last) == checkpoint == highest:
         return Changes(mark, frozenset())
     client.indices.refresh(index=index)
     body: dict[str, Any] = {
@@ -45,13 +45,14 @@ def read_changes(client: OpenSearch, index: str, kind: str, after: str) -> Chang
     return Changes(mark, frozenset(ItemKey(one["tenant"][0], kind, one["id"][0]) for one in fields))
 
 
-def _checkpoint(client: OpenSearch, index: str) -> tuple[str, int]:
-    """The index's uuid, and the sequence number up to which every copy holds everything."""
+def _checkpoint(client: OpenSearch, index: str) -> tuple[str, int, int]:
+    """The index's uuid, the sequence number up to which every copy holds everything, and the highest one given."""
     stated = client.indices.stats(index=index, metric="docs", params={"level": "shards", "filter_path": _STATED})
     for one in stated.get("indices", {}).values():
         # One shard; of its copies the primary knows first.
-        found = [copy["seq_no"]["global_checkpoint"] for copy in one.get("shards", {}).get("0", ())]
+        found = [copy["seq_no"] for copy in one.get("shards", {}).get("0", ())]
         if found:
-            return str(one["uuid"]), max(found)
+            known = max(copy["global_checkpoint"] for copy in found)
+            return str(one["uuid"]), known, max(copy["max_seq_no"] for copy in found)
     fix = "See the health of the cluster."
     raise Unavailable(f"index {index}", expected="a shard that is there", got="none", fix=fix)

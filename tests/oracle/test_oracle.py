@@ -14,10 +14,10 @@ from tests.oracle.crashing import Trouble
 from tests.oracle.storages import embedded_storage, opensearch_storage
 from tests.oracle.trial import attempt
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 #: Runs of the ordinary suite, and the most that a guard that is off may go unnoticed.
-EMBEDDED, OPENSEARCH, UNNOTICED = 100, 8, 600
+EMBEDDED, OPENSEARCH, UNNOTICED = 100, 8, 2_000
 
 
 def test_the_embedded_engine_ends_as_the_oracle_says() -> None:

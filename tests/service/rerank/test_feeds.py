@@ -141,6 +141,15 @@ def test_similar_items_that_are_unlike_each_other(world: World) -> None:
     assert len({"twin0", "twin1", "twin2"} & set(spread)) < 3
 
 
+def test_pins_stay_at_the_head_of_diverse_hits() -> None:
+    hits = [
+        Hit(Item(ItemKey("north", "listing", f"i{n}"), 1), score, n + 1, {}) for n, score in enumerate([0, 0, 3, 2])
+    ]
+    vectors = {hit.item.key: unit(np.eye(DIMENSIONS, dtype=np.float32)[0]) for hit in hits}
+    found = diverse(hits, vectors, 0.5, 3, pins=("i0", "i1", "i3"))
+    assert [hit.item.key.id for hit in found] == ["i0", "i1", "i2"]
+
+
 @settings(deadline=None)
 @given(
     axes=st.lists(st.integers(0, 3), min_size=1, max_size=12),
