@@ -81,7 +81,9 @@ class TasteBody(StrictBody):
 
     kind: Text
     user: Text = Field("", description="Who is asking; without usable history the answer says so.")
-    history: list[EventBody] = Field(default_factory=list, max_length=MAX_EVENTS, description="The newest 50 are read.")
+    history: list[EventBody] = Field(
+        default_factory=list, max_length=MAX_EVENTS, description="Of the newest 50 items the last event is read."
+    )
     audiences: Groups = Field(default_factory=list, description='Groups of the person; "*" is always among them.')
     weight: float = Field(DEFAULT_WEIGHT, ge=0, le=1, description="0: the engine's order. 1: the model's full say.")
     deadline_ms: int = Field(round(1000 * DEFAULT_SECONDS), ge=1, le=10_000)
@@ -220,7 +222,9 @@ class SimilarBody(StrictBody):
     limit: int = Field(10, ge=1, le=MAX_PAGE)
     audiences: Groups = Field(default_factory=list, description='Groups of the person; "*" is always among them.')
     user: Text = Field("", description="Who is asking.")
-    history: list[EventBody] = Field(default_factory=list, max_length=MAX_EVENTS, description="The newest 50 are read.")
+    history: list[EventBody] = Field(
+        default_factory=list, max_length=MAX_EVENTS, description="Of the newest 50 items the last event is read."
+    )
     weight: float = Field(DEFAULT_WEIGHT, ge=0, le=1, description="0: nearest first. 1: the person's full say.")
     deadline_ms: int = Field(round(1000 * DEFAULT_SECONDS), ge=1, le=10_000)
     exclude_seen: bool = Field(False, description="Leave out what the person acted upon.")

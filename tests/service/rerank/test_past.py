@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from domain.search import Scope
 from rerank_service.candidate_vectors import CandidateVectors
 from rerank_service.deadline import Deadline
-from rerank_service.history import Past, read_history
+from rerank_service.history import Past, read_history, telling_events
 from rerank_service.request import PastEvent
 from tests.service.rerank.world import World
 from tests.support.toy_bundle import ToyBundle
@@ -37,6 +37,13 @@ def test_items_come_once_and_the_newest_first(world: World) -> None:
     assert found.ids("article") == ()
     # As in training, the newest event stands for all of an item.
     assert len(found.history.items) == 2
+
+
+def test_the_last_event_on_each_of_the_newest_fifty_items_is_read() -> None:
+    events = [event(f"i{number}", when=float(number)) for number in range(60)]
+    found = telling_events(ToyBundle(), [event("i59", "purchase", when=100.0), *events])
+    assert [one.id for one in found] == [f"i{number}" for number in range(59, 9, -1)]
+    assert found[0].action == "purchase"
 
 
 def test_what_was_only_shown_is_no_item_of_the_history(world: World) -> None:
